@@ -1,0 +1,24 @@
+// Header-only helpers for plugins written in C++20; all of them are optional, plugin.h is the contract.
+//
+//   status.h        errors as exceptions inside, as codes at the border
+//   structs.h       structs of another minor version
+//   dtype.h         dtypes as C++ types
+//   opcode.h        opcodes: operands and dtypes
+//   view.h          descriptions and packs, read
+//   check.h         descriptions, validated
+//   walk.h          strided iteration
+//   host_memory.h   memory of the host as a device's memory
+//   sync_device.h   a whole plugin from the functions of one class
+//
+// Compile a plugin with hidden visibility: two plugins in one process share nothing then.
+#pragma once
+
+#include <tenon/sdk/check.h>
+#include <tenon/sdk/dtype.h>
+#include <tenon/sdk/host_memory.h>
+#include <tenon/sdk/opcode.h>
+#include <tenon/sdk/status.h>
+#include <tenon/sdk/structs.h>
+#include <tenon/sdk/sync_device.h>
+#include <tenon/sdk/view.h>
+#include <tenon/sdk/walk.h>
