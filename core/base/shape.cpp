@@ -1,0 +1,53 @@
+// Arithmetic on shapes.
+#include <tenon/shape.h>
+
+#include <fmt/ranges.h>
+
+#include "core/base/fail.h"
+
+namespace tenon {
+
+void Dims::too_many(std::size_t size) {
+  fail(ErrorKind::InvalidArgument, "[shape] {} dimensions, the most is {}", size, kMaxRank);
+}
+
+std::int64_t numel(const Shape& shape) {
+  std::int64_t count = 1;
+  bool empty = false, overflow = false;
+  for (const std::int64_t extent : shape) {
+    require(extent >= 0, "[shape] {} has a negative extent", to_string(shape));
+    empty |= extent == 0;
+    // Of an empty shape too, so that its strides can be counted.
+    overflow |= __builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count);
+  }
+  require(!overflow, "[shape] {} has more elements than 64 bits can count", to_string(shape));
+  return empty ? 0 : count;
+}
+
+Strides contiguous_strides(const Shape& shape) {
+  Strides strides = Dims::filled(shape.size(), 1);
+  for (int d = shape.size() - 2; d >= 0; --d) {
+    strides[d] = strides[d + 1] * std::max<std::int64_t>(shape[d + 1], 1);
+  }
+  return strides;
+}
+
+Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape result = longer;
+  const int lead = longer.size() - shorter.size();
+  for (int d = 0; d < shorter.size(); ++d) {
+    const std::int64_t x = longer[lead + d], y = shorter[d];
+    require(x == y || x == 1 || y == 1, "[{}] shapes do not broadcast: {} and {}", op, to_string(a),
+            to_string(b));
+    result[lead + d] = x == 1 ? y : x;
+  }
+  return result;
+}
+
+std::string to_string(const Dims& dims) {
+  return fmt::format("({}{})", fmt::join(dims.begin(), dims.end(), ", "), dims.size() == 1 ? "," : "");
+}
+
+}  // namespace tenon

@@ -1,0 +1,18 @@
+// All of Tenon.
+#pragma once
+
+#include <tenon/autograd.h>
+#include <tenon/data.h>
+#include <tenon/device.h>
+#include <tenon/dtype.h>
+#include <tenon/error.h>
+#include <tenon/io.h>
+#include <tenon/log.h>
+#include <tenon/nn.h>
+#include <tenon/ops.h>
+#include <tenon/optim.h>
+#include <tenon/program.h>
+#include <tenon/random.h>
+#include <tenon/shape.h>
+#include <tenon/tensor.h>
+#include <tenon/version.h>
