@@ -1,0 +1,69 @@
+// The public face of devices and plugins.
+#include <tenon/device.h>
+
+#include "core/runtime/device_state.h"
+#include "core/runtime/host.h"
+#include "core/runtime/pool.h"
+#include "core/runtime/registry.h"
+#include "core/runtime/stream.h"
+
+namespace tenon {
+
+using runtime::Registry;
+
+const std::string& Device::name() const {
+  return state_->name();
+}
+const DeviceInfo& Device::info() const {
+  return state_->info();
+}
+
+DeviceStats Device::stats() const {
+  const runtime::Pool& pool = state_->pool();
+  const runtime::Counters& counters = state_->counters();
+  return {.live = pool.live(),
+          .reserved = pool.reserved(),
+          .peak = pool.peak(),
+          .allocations = pool.allocations(),
+          .launches = counters.launches,
+          .kernels = counters.kernels,
+          .fallbacks = counters.fallbacks};
+}
+
+void Device::synchronize() const {
+  state_->streams().finish_all();
+}
+void Device::empty_cache() const {
+  state_->pool().trim();
+}
+
+Device device(std::string_view name) {
+  return Device(&Registry::get().find(name));
+}
+
+std::vector<Device> devices() {
+  std::vector<Device> list;
+  for (runtime::DeviceState* state : Registry::get().devices()) list.emplace_back(state);
+  return list;
+}
+
+Device default_device() {
+  return Device(&Registry::get().default_device());
+}
+void set_default_device(Device device) {
+  Registry::get().set_default_device(device.state());
+}
+std::vector<PluginReport> plugins() {
+  return Registry::get().reports();
+}
+void load_plugin(const std::string& file) {
+  Registry::get().load(file);
+}
+void set_option(const std::string& key, const std::string& value) {
+  runtime::store_option(key, value);
+}
+void shutdown() {
+  Registry::get().shutdown();
+}
+
+}  // namespace tenon

@@ -1,0 +1,41 @@
+// Every wait that the core inserts, in one place.
+//
+// A command that reads waits for the last write, one that writes also for the reads since; commands
+// of one stream are in order by themselves. Before memory goes back to the plugin, and before the
+// host looks at it, the host waits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/runtime/storage.h"
+
+namespace tenon::runtime {
+
+/// Where waits are inserted: tests drop one after the other, and each must be missed.
+enum class WaitSite { ReadAfterWrite, WriteAfterWrite, WriteAfterRead, HostRead, Free };
+
+#ifdef TENON_TEST_HOOKS
+/// Leaves out all waits of one site; a negative one: none. Only in builds for tests.
+extern std::atomic<int> dropped_wait;
+#endif
+
+/// One operand of a command, as far as order is concerned.
+struct Access {
+  Storage* storage = nullptr;
+  bool writes = false;
+};
+
+/// Makes `stream` wait for all that a command with these accesses depends on.
+void wait_before(Stream& stream, std::span<const Access> accesses);
+/// Records that command `number` of `stream` makes these accesses.
+void record(Stream& stream, std::uint64_t number, std::span<const Access> accesses);
+/// Blocks until command `number`, which copies to the host, has finished.
+void wait_on_host(Stream& stream, std::uint64_t number);
+/// Blocks until nothing uses the storage any more.
+void wait_before_free(Storage& storage);
+/// Whether a command of `stream` could use the storage without any wait for another stream.
+bool is_free_for(Storage& storage, const Stream* stream);
+
+}  // namespace tenon::runtime

@@ -1,0 +1,126 @@
+// The functions behind TenonHost, and the thread's record of what they were told.
+#include "core/runtime/host.h"
+
+#include <cctype>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include <tenon/log.h>
+
+namespace tenon::runtime {
+namespace {
+
+struct ThreadRecord {
+  std::string error, note;
+  std::optional<TenonFault> fault;
+};
+thread_local ThreadRecord record;
+
+struct HostContext {
+  std::string plugin;
+  TenonHost table{};
+};
+
+std::mutex options_mutex;
+std::map<std::string, std::string>& options() {
+  static auto& leaked = *new std::map<std::string, std::string>;
+  return leaked;
+}
+/// Plugins keep the pointers, so a text that was given out is never freed.
+const char* intern(const std::string& text) {
+  static auto& leaked = *new std::set<std::string>;
+  return leaked.insert(text).first->c_str();
+}
+
+HostContext& context(void* ctx) {
+  return *static_cast<HostContext*>(ctx);
+}
+const char* text_or_empty(const char* text) {
+  return text != nullptr ? text : "";
+}
+
+std::int32_t host_fail(void*, std::int32_t code, const char* message) {
+  record.error = text_or_empty(message);
+  return code;
+}
+
+void host_fault(void*, const TenonFault* fault) {
+  if (fault != nullptr && !record.fault) record.fault = *fault;
+}
+
+void host_note(void*, const char* message) {
+  record.note = text_or_empty(message);
+}
+
+void host_log(void* ctx, std::int32_t level, const char* message) {
+  const auto known = static_cast<LogLevel>(level < 0 ? 0 : level > 3 ? 3 : level);
+  log(known, context(ctx).plugin + ": " + text_or_empty(message));
+}
+
+std::string environment_name(const std::string& plugin, const char* key) {
+  std::string name = "TENON_" + plugin + "_" + key;
+  for (char& c : name) {
+    c = std::isalnum(static_cast<unsigned char>(c)) != 0
+            ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
+            : '_';
+  }
+  return name;
+}
+
+const char* host_option(void* ctx, const char* key) {
+  if (key == nullptr) return nullptr;
+  const std::string& plugin = context(ctx).plugin;
+  const std::lock_guard lock(options_mutex);
+  if (const auto found = options().find(plugin + "." + key); found != options().end()) {
+    return intern(found->second);
+  }
+  const char* value = std::getenv(environment_name(plugin, key).c_str());
+  return value != nullptr ? intern(value) : nullptr;
+}
+
+// No plugin compiles kernels yet: the cache is empty and takes nothing.
+std::int64_t host_blob_get(void*, const char*, void*, std::uint64_t) {
+  return -1;
+}
+std::int32_t host_blob_put(void*, const char*, const void*, std::uint64_t) {
+  return TENON_UNSUPPORTED;
+}
+void host_trace(void*, const char*, std::uint64_t, std::uint64_t) {}
+
+}  // namespace
+
+const TenonHost* make_host(const std::string& plugin) {
+  auto* host = new HostContext{plugin};  // plugins are never unloaded, nor is what they point to
+  host->table = {.struct_size = sizeof(TenonHost),
+                 .abi = TENON_ABI,
+                 .ctx = host,
+                 .fail = host_fail,
+                 .fault = host_fault,
+                 .note = host_note,
+                 .log = host_log,
+                 .option = host_option,
+                 .blob_get = host_blob_get,
+                 .blob_put = host_blob_put,
+                 .trace = host_trace};
+  return &host->table;
+}
+
+std::string take_error() {
+  return std::exchange(record.error, {});
+}
+std::string take_note() {
+  return std::exchange(record.note, {});
+}
+std::optional<TenonFault> take_fault() {
+  return std::exchange(record.fault, {});
+}
+
+void store_option(const std::string& key, const std::string& value) {
+  const std::lock_guard lock(options_mutex);
+  options()[key] = value;
+}
+
+}  // namespace tenon::runtime

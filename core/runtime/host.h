@@ -1,0 +1,24 @@
+// What plugins are given: the TenonHost behind every plugin, and what the calling thread was told.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <tenon/plugin.h>
+
+namespace tenon::runtime {
+
+/// The host table for one plugin; lives as long as the process. `plugin` names it in options
+/// (option "isa" of plugin cpu: set_option("cpu.isa"), then TENON_CPU_ISA) and in the log.
+const TenonHost* make_host(const std::string& plugin);
+
+/// The text of the calling thread's last host->fail, or host->note, and forgets it.
+std::string take_error();
+std::string take_note();
+/// The first fault reported on this thread since the last call, if any, and forgets it.
+std::optional<TenonFault> take_fault();
+
+/// What the plugin's options read first; see tenon::set_option.
+void store_option(const std::string& key, const std::string& value);
+
+}  // namespace tenon::runtime

@@ -1,0 +1,54 @@
+// Prepared kernels of one device, by the bytes of their descriptions.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include <tenon/plugin.h>
+
+#include "core/runtime/op_block.h"
+
+namespace tenon::runtime {
+
+class DeviceState;
+
+/// A kernel, released with its last owner.
+class Kernel {
+ public:
+  Kernel(DeviceState& device, TenonKernel* handle, const TenonKernelInfo& info)
+      : device_(device), handle_(handle), info_(info) {}
+  ~Kernel();
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  TenonKernel* handle() const { return handle_; }
+  const TenonKernelInfo& info() const { return info_; }
+
+ private:
+  DeviceState& device_;
+  TenonKernel* handle_;
+  TenonKernelInfo info_;
+};
+
+class KernelCache {
+ public:
+  explicit KernelCache(DeviceState& device) : device_(device) {}
+
+  /// The kernel for a description, prepared at first sight; nullptr where the device does not support
+  /// it (host.h's take_note says why). `op` names the caller in errors.
+  std::shared_ptr<const Kernel> find(const OpDesc& op);
+  /// The same, but Unsupported is thrown with the device's reason.
+  std::shared_ptr<const Kernel> require(std::string_view op_name, const OpDesc& op);
+  void clear();
+
+ private:
+  std::shared_ptr<const Kernel> prepare(const std::string& block);
+
+  DeviceState& device_;
+  std::shared_mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const Kernel>> kernels_;
+};
+
+}  // namespace tenon::runtime
