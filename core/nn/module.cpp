@@ -1,0 +1,118 @@
+// Modules: names, parameters, modes.
+#include <algorithm>
+#include <optional>
+
+#include <fmt/ranges.h>
+#include <tenon/autograd.h>
+#include <tenon/nn.h>
+
+#include "core/base/fail.h"
+
+namespace tenon::nn {
+
+Parameter::Parameter(const Tensor& value) : Tensor(value.detach()) {
+  set_requires_grad();
+}
+
+struct Module::State {
+  std::vector<std::pair<std::string, Parameter>> parameters;
+  std::vector<std::pair<std::string, Module>> children;
+  bool training = true;
+
+  bool has(const std::string& name) const {
+    const auto named = [&](const auto& entry) { return entry.first == name; };
+    return std::any_of(parameters.begin(), parameters.end(), named) ||
+           std::any_of(children.begin(), children.end(), named);
+  }
+  void check_name(const std::string& name) const {
+    require(!name.empty() && name.find('.') == std::string::npos,
+            "[Module] \"{}\" can't be a name: it is empty or has a dot", name);
+    require(!has(name), "[Module] the name {} is taken", name);
+  }
+};
+
+Module::Module() : state_(std::make_shared<State>()) {}
+
+Parameter Module::add(const std::string& name, const Parameter& parameter) {
+  state_->check_name(name);
+  require(parameter.defined(), "[Module] the parameter {} is undefined", name);
+  state_->parameters.emplace_back(name, parameter);
+  return parameter;
+}
+
+void Module::add_child(const std::string& name, const Module& child) {
+  state_->check_name(name);
+  state_->children.emplace_back(name, child);
+}
+
+std::vector<std::pair<std::string, Parameter>> Module::named_parameters() const {
+  auto all = state_->parameters;
+  for (const auto& [name, child] : state_->children) {
+    for (const auto& [inner, parameter] : child.named_parameters()) {
+      all.emplace_back(name + "." + inner, parameter);
+    }
+  }
+  return all;
+}
+
+std::vector<Parameter> Module::parameters() const {
+  std::vector<Parameter> all;
+  for (const auto& [name, parameter] : named_parameters()) all.push_back(parameter);
+  return all;
+}
+
+StateDict Module::state_dict() const {
+  StateDict state;
+  for (const auto& [name, parameter] : named_parameters()) state.emplace_back(name, parameter.detach());
+  return state;
+}
+
+void Module::load_state_dict(const StateDict& state) {
+  std::vector<std::string> mistakes;
+  std::vector<std::pair<Tensor, Tensor>> copies;
+  const auto own = named_parameters();
+  for (const auto& [name, parameter] : own) {
+    const auto found =
+        std::find_if(state.begin(), state.end(), [&](const auto& e) { return e.first == name; });
+    if (found == state.end()) {
+      mistakes.push_back(fmt::format("{} is missing", name));
+    } else if (found->second.shape() != parameter.shape()) {
+      mistakes.push_back(fmt::format("{} has shape {}, the module's has {}", name,
+                                     to_string(found->second.shape()), to_string(parameter.shape())));
+    } else {
+      copies.emplace_back(parameter, found->second);
+    }
+  }
+  for (const auto& [name, value] : state) {
+    const bool known =
+        std::any_of(own.begin(), own.end(), [&](const auto& e) { return e.first == name; });
+    if (!known) mistakes.push_back(fmt::format("{} is unexpected", name));
+  }
+  require(mistakes.empty(), "[load_state_dict] {}", fmt::join(mistakes, "; "));
+  const NoGrad guard;
+  for (auto& [parameter, value] : copies) parameter.copy_(value);
+}
+
+void Module::train(bool on) const {
+  state_->training = on;
+  for (const auto& [name, child] : state_->children) child.train(on);
+}
+
+bool Module::is_training() const {
+  return state_->training;
+}
+
+void Module::zero_grad() const {
+  for (Parameter& parameter : parameters()) parameter.set_grad({});
+}
+
+void Module::move_to(Device device) const {
+  const NoGrad guard;
+  for (Parameter& parameter : parameters()) {
+    if (parameter.device() == device) continue;
+    parameter.set_data(parameter.to(device));
+    if (parameter.grad().defined()) parameter.set_grad(parameter.grad().to(device));
+  }
+}
+
+}  // namespace tenon::nn

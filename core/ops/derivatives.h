@@ -1,0 +1,25 @@
+// The backward of an elementwise op: its derivative program, found once for each program.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <tenon/program.h>
+#include <tenon/tensor.h>
+
+#include "core/autograd/record.h"
+
+namespace tenon::ops {
+
+/// What is kept for backward; empty where no input is to get a gradient.
+struct Plan {
+  autograd::Backward backward;
+};
+
+/// Called before the op runs, since it saves inputs. Backward is one launch over the saved inputs and
+/// the outputs' gradients, then sums over what was broadcast.
+Plan plan_backward(std::string_view op, const program::Program& program, std::span<const Tensor> inputs,
+                   std::span<const std::uint64_t> scalars);
+
+}  // namespace tenon::ops

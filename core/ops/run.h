@@ -1,0 +1,40 @@
+// Runs elementwise programs on tensors: from operands to packs to one launch. Records nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <tenon/program.h>
+#include <tenon/tensor.h>
+
+namespace tenon::ops {
+
+/// An input of a program: a tensor, or an index that needs no memory.
+struct Input {
+  Tensor tensor;            // undefined: an index over the whole shape,
+  std::int64_t offset = 0;  // offset + Σ coordinate · stride
+  Strides strides = {};
+};
+
+/// The operands of one pack. Outputs are written in place; their shape is the loop's, and inputs
+/// broadcast to it.
+struct Operands {
+  std::vector<Tensor> outputs;
+  std::vector<Input> inputs;
+};
+
+/// One launch for all packs of one layout; all on one device. An input that partly overlaps an output
+/// is copied first.
+void run(std::string_view op, const program::Program& program, std::span<const Operands> packs,
+         std::span<const std::uint64_t> scalars = {});
+
+/// The common case: new outputs of the shape that the inputs broadcast to.
+std::vector<Tensor> run(std::string_view op, const program::Program& program,
+                        std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
+
+/// The device of all inputs; InvalidArgument where they differ.
+Device common_device(std::string_view op, std::span<const Tensor> inputs);
+
+}  // namespace tenon::ops

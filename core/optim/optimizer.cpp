@@ -1,0 +1,166 @@
+// Optimiser steps: a program over packs, one pack for each parameter.
+#include <cmath>
+#include <map>
+
+#include <tenon/ops.h>
+#include <tenon/optim.h>
+
+#include "core/base/fail.h"
+#include "core/ops/run.h"
+#include "core/tensor/impl.h"
+
+namespace tenon::optim {
+namespace {
+
+using program::Builder;
+using program::Program;
+
+void require_positive(std::string_view optimiser, std::string_view what, double value, double limit) {
+  require(value >= 0 && value < limit, "[{}] {} is {}: it must be at least 0{}", optimiser, what, value,
+          std::isinf(limit) ? " and finite" : " and below 1");
+}
+
+/// inputs p, g; scalars lr, weight decay; output p.
+Program sgd_program(DType dtype) {
+  Builder b;
+  const auto p = b.input(dtype), g = b.input(dtype);
+  const auto lr = b.scalar(dtype), decay = b.scalar(dtype);
+  b.output(p - lr * (g + decay * p));
+  return b.build();
+}
+
+/// inputs p, g, v; scalars lr, weight decay, momentum; outputs p, v.
+Program momentum_program(DType dtype) {
+  Builder b;
+  const auto p = b.input(dtype), g = b.input(dtype), v = b.input(dtype);
+  const auto lr = b.scalar(dtype), decay = b.scalar(dtype), momentum = b.scalar(dtype);
+  const auto velocity = momentum * v + (g + decay * p);
+  b.output(p - lr * velocity);
+  b.output(velocity);
+  return b.build();
+}
+
+/// inputs p, g, m, v; scalars β1, 1 - β1, β2, 1 - β2, lr / (1 - β1ᵗ), 1 / √(1 - β2ᵗ), eps, weight
+/// decay; outputs p, m, v.
+Program adam_program(DType dtype) {
+  Builder b;
+  const auto p = b.input(dtype), g0 = b.input(dtype), m0 = b.input(dtype), v0 = b.input(dtype);
+  const auto beta1 = b.scalar(dtype), rest1 = b.scalar(dtype), beta2 = b.scalar(dtype),
+             rest2 = b.scalar(dtype);
+  const auto rate = b.scalar(dtype), root = b.scalar(dtype), eps = b.scalar(dtype),
+             decay = b.scalar(dtype);
+  const auto g = g0 + decay * p;
+  const auto m = beta1 * m0 + rest1 * g;
+  const auto v = beta2 * v0 + rest2 * (g * g);
+  b.output(p - rate * m / (sqrt(v) * root + eps));
+  b.output(m);
+  b.output(v);
+  return b.build();
+}
+
+/// Packs that share device, dtype and scalars run in one launch.
+class Step {
+ public:
+  Step(std::string_view op, Program (*build)(DType)) : op_(op), build_(build) {}
+
+  void add(std::span<const double> scalars, std::vector<Tensor> outputs,
+           const std::vector<Tensor>& inputs) {
+    ops::Operands operands{std::move(outputs), {}};
+    for (const Tensor& x : inputs) operands.inputs.push_back({x});
+    const Tensor& p = operands.outputs.front();
+    std::vector<std::uint64_t> bits;
+    for (const double s : scalars) bits.push_back(Scalar(s).bits(p.dtype()));
+    groups_[{p.device().name(), p.dtype(), bits}].push_back(std::move(operands));
+  }
+
+  void run() const {
+    for (const auto& [key, packs] : groups_) {
+      const auto& [device, dtype, scalars] = key;
+      ops::run(op_, build_(dtype), packs, scalars);
+      for (const auto& pack : packs) {
+        for (const Tensor& y : pack.outputs) bump_version(y);
+      }
+    }
+  }
+
+ private:
+  std::string_view op_;
+  Program (*build_)(DType);
+  std::map<std::tuple<std::string, DType, std::vector<std::uint64_t>>, std::vector<ops::Operands>>
+      groups_;
+};
+
+/// A tensor of zeros beside the parameter, made or moved when it is first needed there.
+Tensor& state_for(std::vector<Tensor>& list, std::size_t i, const Tensor& parameter) {
+  if (!list[i].defined()) {
+    list[i] = zeros_like(parameter);
+  } else if (list[i].device() != parameter.device()) {
+    list[i] = list[i].to(parameter.device());
+  }
+  return list[i];
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::vector<nn::Parameter> parameters) : parameters_(std::move(parameters)) {
+  require(!parameters_.empty(), "[Optimizer] there are no parameters");
+}
+
+void Optimizer::zero_grad() {
+  for (nn::Parameter& parameter : parameters_) parameter.set_grad({});
+}
+
+SGD::SGD(std::vector<nn::Parameter> parameters, SGDOptions options)
+    : Optimizer(std::move(parameters)), options_(options), velocity_(parameters_.size()) {
+  require_positive("SGD", "lr", options_.lr, HUGE_VAL);
+  require_positive("SGD", "momentum", options_.momentum, HUGE_VAL);
+  require_positive("SGD", "weight_decay", options_.weight_decay, HUGE_VAL);
+}
+
+void SGD::step() {
+  const bool heavy = options_.momentum != 0;
+  Step step("SGD", heavy ? momentum_program : sgd_program);
+  const double scalars[] = {options_.lr, options_.weight_decay, options_.momentum};
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& p = parameters_[i];
+    if (!p.grad().defined()) continue;
+    if (heavy) {
+      const Tensor& v = state_for(velocity_, i, p);
+      step.add(scalars, {p, v}, {p, p.grad(), v});
+    } else {
+      step.add({scalars, 2}, {p}, {p, p.grad()});
+    }
+  }
+  step.run();
+}
+
+Adam::Adam(std::vector<nn::Parameter> parameters, AdamOptions options)
+    : Optimizer(std::move(parameters)),
+      options_(options),
+      m_(parameters_.size()),
+      v_(parameters_.size()),
+      steps_(parameters_.size()) {
+  require_positive("Adam", "lr", options_.lr, HUGE_VAL);
+  require_positive("Adam", "beta1", options_.beta1, 1);
+  require_positive("Adam", "beta2", options_.beta2, 1);
+  require_positive("Adam", "eps", options_.eps, HUGE_VAL);
+  require_positive("Adam", "weight_decay", options_.weight_decay, HUGE_VAL);
+}
+
+void Adam::step() {
+  Step step("Adam", adam_program);
+  const auto& [lr, beta1, beta2, eps, decay] = options_;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& p = parameters_[i];
+    if (!p.grad().defined()) continue;
+    const auto t = static_cast<double>(++steps_[i]);
+    const double rate = lr / (1 - std::pow(beta1, t));
+    const double root = 1 / std::sqrt(1 - std::pow(beta2, t));
+    const double scalars[] = {beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps, decay};
+    const Tensor &m = state_for(m_, i, p), &v = state_for(v_, i, p);
+    step.add(scalars, {p, m, v}, {p, p.grad(), m, v});
+  }
+  step.run();
+}
+
+}  // namespace tenon::optim

@@ -1,0 +1,162 @@
+// Elements from place to place: devices, dtypes, layouts, the host.
+#include <tenon/ops.h>
+#include <tenon/tensor.h>
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/base/half.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/run.h"
+#include "core/runtime/device_state.h"
+#include "core/runtime/launch.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+namespace {
+
+std::int64_t byte_offset(const Tensor& x) {
+  return x.impl()->offset * size_of(x.dtype());
+}
+std::int64_t byte_size(const Tensor& x) {
+  return x.numel() * size_of(x.dtype());
+}
+
+/// A row-major copy of x's elements on another device.
+Tensor moved(const Tensor& x, Device device) {
+  const Tensor from = x.contiguous();
+  Tensor to = allocate(x.shape(), x.dtype(), device);
+  if (x.numel() == 0) return to;
+  const auto bytes = static_cast<std::size_t>(byte_size(from));
+  const runtime::Storage& storage = *from.impl()->storage;
+  if (storage.device->synchronous() && storage.memory.host_ptr != nullptr) {
+    const auto* first = static_cast<const std::byte*>(storage.memory.host_ptr) + byte_offset(from);
+    runtime::copy_from_host(*to.impl()->storage, 0, {first, bytes});
+  } else {
+    std::vector<std::byte> staging(bytes);
+    runtime::copy_to_host(storage, byte_offset(from), staging);
+    runtime::copy_from_host(*to.impl()->storage, 0, staging);
+  }
+  return to;
+}
+
+/// Converts and copies src, which broadcasts to dst's shape, into dst's elements.
+void assign(Tensor& dst, const Tensor& src) {
+  program::Builder b;
+  b.output(cast(b.input(src.dtype()), dst.dtype()));
+  const ops::Operands operands{{dst}, {{src, 0, {}}}};
+  ops::run("copy_", b.build(), {&operands, 1});
+}
+
+void written(Tensor& x) {
+  bump_version(x);
+  x.impl()->node_version = x.version();
+}
+
+}  // namespace
+
+Tensor Tensor::contiguous() const {
+  return is_contiguous() ? *this : clone();
+}
+
+Tensor Tensor::clone() const {
+  return ops::convert(*this, dtype());
+}
+
+Tensor Tensor::to(DType dtype) const {
+  return dtype == this->dtype() ? *this : ops::convert(*this, dtype);
+}
+
+Tensor Tensor::to(Device device) const {
+  if (device == this->device()) return *this;
+  Tensor y = moved(detach(), device);
+  if (autograd::needs_record({this, 1})) {
+    autograd::record("to", {this, 1}, {&y, 1}, [home = this->device()](std::span<const Tensor> dy) {
+      return std::vector<Tensor>{dy[0].to(home)};
+    });
+  }
+  return y;
+}
+
+Tensor& Tensor::copy_(const Tensor& src) {
+  impl_of(*this, "copy_");
+  require(broadcast("copy_", shape(), impl_of(src, "copy_").shape) == shape(),
+          "[copy_] {} does not broadcast to {}", tenon::to_string(src.shape()),
+          tenon::to_string(shape()));
+  const Tensor both[] = {*this, src};
+  const bool recorded = autograd::needs_record(both);
+  autograd::check_in_place("copy_", *this, recorded);
+  const Tensor here = src.to(device());
+  assign(*this, here.detach());
+  written(*this);
+  if (recorded) {
+    // What this was before is gone, so only src gets a gradient.
+    autograd::record(
+        "copy_", {&src, 1}, {this, 1},
+        [from = src.shape(), dtype = src.dtype(), home = src.device()](std::span<const Tensor> dy) {
+          return std::vector<Tensor>{sum_to(dy[0], from).to(dtype).to(home)};
+        });
+  }
+  return *this;
+}
+
+Tensor& Tensor::fill_(Scalar value) {
+  const DType dtype = impl_of(*this, "fill_").dtype;
+  autograd::check_in_place("fill_", *this, autograd::needs_record({this, 1}));
+  program::Builder b;
+  b.output(b.scalar(dtype));
+  const ops::Operands operands{{*this}, {}};
+  const std::uint64_t bits = value.bits(dtype);
+  ops::run("fill_", b.build(), {&operands, 1}, {&bits, 1});
+  written(*this);
+  if (grad_enabled()) impl_->node = nullptr;  // nothing of what it was is left
+  return *this;
+}
+
+Scalar Tensor::item_scalar() const {
+  require(numel() == 1, "[item] the tensor has shape {}: item() takes exactly one element",
+          tenon::to_string(shape()));
+  const auto value = [&]<class T>(T x) {
+    read(std::as_writable_bytes(std::span(&x, 1)));
+    return x;
+  };
+  switch (dtype()) {
+    case bool_:
+      return value(std::uint8_t{}) != 0;
+    case u8:
+      return value(std::uint8_t{});
+    case i8:
+      return value(std::int8_t{});
+    case u16:
+      return value(std::uint16_t{});
+    case i16:
+      return value(std::int16_t{});
+    case u32:
+      return value(std::uint32_t{});
+    case i32:
+      return value(std::int32_t{});
+    case u64:
+      return value(std::uint64_t{});
+    case i64:
+      return value(std::int64_t{});
+    case f16:
+      return f16_value(value(std::uint16_t{}));
+    case bf16:
+      return bf16_value(value(std::uint16_t{}));
+    case f32:
+      return value(float{});
+    case f64:
+      return value(double{});
+  }
+  return 0;
+}
+
+void Tensor::read(std::span<std::byte> bytes) const {
+  const std::int64_t expected = numel() * size_of(dtype());
+  require(static_cast<std::int64_t>(bytes.size()) == expected, "[read] {} of {} takes {} bytes, not {}",
+          tenon::to_string(shape()), name(dtype()), expected, bytes.size());
+  if (bytes.empty()) return;
+  const Tensor from = detach().contiguous();
+  runtime::copy_to_host(*from.impl()->storage, byte_offset(from), bytes);
+}
+
+}  // namespace tenon

@@ -1,0 +1,55 @@
+// What a tensor handle points to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include <tenon/tensor.h>
+
+#include "core/runtime/storage.h"
+
+namespace tenon {
+
+namespace autograd {
+struct Node;
+}
+
+namespace detail {
+
+struct TensorImpl {
+  std::atomic<std::int64_t> references{1};
+  runtime::StorageRef storage;
+  DType dtype = f32;
+  Shape shape;
+  Strides strides;          // in elements
+  std::int64_t offset = 0;  // in elements
+  bool is_view = false;     // made from another tensor's storage
+
+  bool requires_grad = false;  // a leaf that was told so; recorded results have a node
+  Tensor grad;
+  std::shared_ptr<autograd::Node> node;  // what this is a result of, and which
+  int output = 0;
+  std::uint64_t node_version = 0;  // of the storage when it was recorded
+};
+
+}  // namespace detail
+
+/// The handle's target; InvalidArgument, naming `op`, for an undefined tensor.
+detail::TensorImpl& impl_of(const Tensor& x, std::string_view op);
+
+/// A row-major tensor whose elements are not set.
+Tensor allocate(const Shape& shape, DType dtype, Device device);
+/// A tensor on x's storage, outside any graph.
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset);
+
+/// A dimension counted from the front; InvalidArgument, naming `op`, out of range.
+int checked_dim(std::string_view op, int dim, int rank);
+
+/// Whether the elements' bytes lie row-major without gaps.
+bool is_contiguous(const Shape& shape, const Strides& strides);
+
+/// One more in-place write.
+void bump_version(const Tensor& x);
+
+}  // namespace tenon

@@ -1,0 +1,145 @@
+// The handle, its properties, and allocation.
+#include <tenon/tensor.h>
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/runtime/device_state.h"
+#include "core/runtime/pool.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+
+namespace detail {
+
+void retain(TensorImpl* impl) noexcept {
+  if (impl != nullptr) impl->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void release(TensorImpl* impl) noexcept {
+  if (impl != nullptr && impl->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl;
+}
+
+}  // namespace detail
+
+detail::TensorImpl& impl_of(const Tensor& x, std::string_view op) {
+  require(x.defined(), "[{}] the tensor is undefined", op);
+  return *x.impl();
+}
+
+int checked_dim(std::string_view op, int dim, int rank) {
+  require(dim >= -rank && dim < rank, "[{}] dimension {} is out of range for a tensor of {} dimensions",
+          op, dim, rank);
+  return dim < 0 ? dim + rank : dim;
+}
+
+bool is_contiguous(const Shape& shape, const Strides& strides) {
+  std::int64_t expected = 1;
+  for (int d = shape.size() - 1; d >= 0; --d) {
+    if (shape[d] == 0) return true;
+    if (shape[d] != 1 && strides[d] != expected) return false;
+    expected *= shape[d];
+  }
+  return true;
+}
+
+Tensor allocate(const Shape& shape, DType dtype, Device device) {
+  const std::int64_t count = numel(shape);
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(count, size_of(dtype), &bytes)) {
+    fail(ErrorKind::OutOfMemory, "[{}] out of memory: {} of {} has more bytes than 64 bits can count",
+         device.name(), to_string(shape), name(dtype));
+  }
+  const std::uint32_t stored = device.state().limits().storage_dtypes;
+  if ((stored >> static_cast<int>(dtype) & 1u) == 0) {
+    fail(ErrorKind::Unsupported, "[empty] {} does not store {}", device.name(), name(dtype));
+  }
+  auto storage = device.state().pool().allocate(static_cast<std::uint64_t>(bytes));
+  Tensor x(new detail::TensorImpl);
+  detail::TensorImpl& impl = *x.impl();
+  impl.storage = std::move(storage);
+  impl.dtype = dtype;
+  impl.shape = shape;
+  impl.strides = contiguous_strides(shape);
+  return x;
+}
+
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset) {
+  const detail::TensorImpl& from = *x.impl();
+  Tensor view(new detail::TensorImpl);
+  detail::TensorImpl& impl = *view.impl();
+  impl.storage = from.storage;
+  impl.dtype = from.dtype;
+  impl.shape = shape;
+  impl.strides = strides;
+  impl.offset = offset;
+  impl.is_view = true;
+  return view;
+}
+
+void bump_version(const Tensor& x) {
+  x.impl()->storage->version.fetch_add(1);
+}
+
+const Shape& Tensor::shape() const {
+  return impl_of(*this, "shape").shape;
+}
+const Strides& Tensor::strides() const {
+  return impl_of(*this, "strides").strides;
+}
+std::int64_t Tensor::size(int dim) const {
+  return shape()[checked_dim("size", dim, rank())];
+}
+std::int64_t Tensor::numel() const {
+  return tenon::numel(shape());
+}
+DType Tensor::dtype() const {
+  return impl_of(*this, "dtype").dtype;
+}
+Device Tensor::device() const {
+  return Device(impl_of(*this, "device").storage->device);
+}
+bool Tensor::is_contiguous() const {
+  return tenon::is_contiguous(shape(), strides());
+}
+std::uint64_t Tensor::version() const {
+  return impl_of(*this, "version").storage->version;
+}
+
+void* Tensor::data_pointer(DType dtype) const {
+  const detail::TensorImpl& impl = impl_of(*this, "data");
+  if (impl.dtype != dtype) detail::wrong_element(impl.dtype, dtype);
+  const runtime::Storage& storage = *impl.storage;
+  const bool shared = storage.device->synchronous() && storage.memory.host_ptr != nullptr;
+  require(shared, "[data] the host can't share memory of {}; copy with to_vector()", device().name());
+  require(is_contiguous(),
+          "[data] the elements of {} with strides {} are not contiguous; take contiguous()",
+          tenon::to_string(impl.shape), tenon::to_string(impl.strides));
+  return static_cast<std::byte*>(storage.memory.host_ptr) + impl.offset * size_of(dtype);
+}
+
+void Tensor::set_data(const Tensor& other) {
+  detail::TensorImpl& impl = impl_of(*this, "set_data");
+  const detail::TensorImpl& from = impl_of(other, "set_data");
+  require(is_leaf(), "[set_data] only a leaf can take other data");
+  require(impl.dtype == from.dtype, "[set_data] dtypes differ: {} and {}", name(impl.dtype),
+          name(from.dtype));
+  impl.storage = from.storage;
+  impl.shape = from.shape;
+  impl.strides = from.strides;
+  impl.offset = from.offset;
+  impl.is_view = from.is_view;
+}
+
+namespace detail {
+
+void wrong_element(DType dtype, DType asked) {
+  fail(ErrorKind::InvalidArgument, "[data] the tensor holds {}, not {}", name(dtype), name(asked));
+}
+
+void ragged(std::int64_t expected, std::int64_t found) {
+  fail(ErrorKind::InvalidArgument, "[tensor] the lists are ragged: one has {} elements, another {}",
+       expected, found);
+}
+
+}  // namespace detail
+}  // namespace tenon
