@@ -1,0 +1,73 @@
+// A faulty device: its settings, its allocations, and the news that the core broke a rule so badly
+// that the device plays dead.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <tenon/plugin.h>
+
+#include "plugins/faulty/memory.h"
+
+namespace faulty {
+
+inline constexpr std::uint32_t kDeviceCount = 2;
+
+/// A number among the plugin's options; throws TENON_INVALID where the user's text is not one.
+std::uint64_t option(const TenonHost& host, const char* key, std::uint64_t fallback);
+
+/// What each device has.
+std::uint64_t memory_bytes(const TenonHost& host);
+
+/// The blocks of all devices. Never destroyed: workers may outlive static objects.
+Heap& heap();
+
+/// How long the commands of a stream sleep before they run.
+struct Delays {
+  std::uint64_t seed, min_us, max_us;
+};
+
+}  // namespace faulty
+
+struct TenonDevice {
+ public:
+  TenonDevice(const TenonHost& host, std::uint32_t index);
+  /// Finishes all streams, then looks at the guards of what was never freed.
+  ~TenonDevice();
+  TenonDevice(const TenonDevice&) = delete;
+  TenonDevice& operator=(const TenonDevice&) = delete;
+
+  const TenonHost& host() const { return host_; }
+  const std::string& name() const { return name_; }
+
+  TenonMem allocate(std::uint32_t space, std::uint64_t bytes);
+  void free(std::uint64_t handle);
+  TenonMemInfo memory_info() const;
+
+  TenonStream* create_stream();
+  void destroy_stream(TenonStream* stream);
+
+  /// Plays dead from now on, and says why in the log.
+  void lose(const std::string& why);
+  bool lost() const { return lost_.load(std::memory_order_acquire); }
+  /// Throws TENON_DEVICE_LOST, with the reason, if the device plays dead.
+  void check_alive() const;
+
+ private:
+  void check_guards(const faulty::Block& block);
+  void reserve(std::uint64_t bytes);
+
+  const TenonHost& host_;
+  const std::string name_;
+  const faulty::Delays delays_;
+  std::atomic<std::uint64_t> used_{0};
+  std::atomic<bool> lost_{false};
+  mutable std::mutex mutex_;
+  std::string why_lost_;
+  std::uint64_t streams_created_ = 0;
+  std::vector<std::unique_ptr<TenonStream>> streams_;
+};
