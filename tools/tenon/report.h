@@ -1,0 +1,41 @@
+// How results are shown: tables for people, JSON for programs.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/recipes/eval.h"
+#include "tools/recipes/train.h"
+
+namespace tenon::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Rows of text in aligned columns.
+class Table {
+ public:
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+Json to_json(const recipes::TrainResult& result);
+Json to_json(const recipes::EvalResult& result);
+std::string summary(const recipes::TrainResult& result);
+std::string summary(const recipes::EvalResult& result);
+
+/// "1.23k", "4.56M".
+std::string short_number(double value);
+/// "7.8 GiB".
+std::string short_bytes(std::uint64_t bytes);
+
+/// JSON to the target: "" for none, "-" for standard output, else a file, whole or not at all. And
+/// text to standard output, or to stderr where the JSON has taken that.
+void print(const std::string& text, const Json& json, const std::string& target, bool quiet);
+
+}  // namespace tenon::cli
