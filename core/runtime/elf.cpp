@@ -1,4 +1,4 @@
-// Reads the file header and the program headers, nothing more.
+// Reads the file header and the program headers; the section headers come last in a file.
 #include "core/runtime/elf.h"
 
 #include <elf.h>
@@ -30,6 +30,8 @@ std::string elf_problem(const std::filesystem::path& file) {
       return "it is truncated";
     }
   }
+  const std::uint64_t sections = std::uint64_t{head.e_shnum} * head.e_shentsize;
+  if (head.e_shoff > size || sections > size - head.e_shoff) return "it is truncated";
   return "";
 }
 

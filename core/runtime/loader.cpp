@@ -101,8 +101,11 @@ const TenonPlugin* ask(const fs::path& path, Main& main) {
   return table;
 }
 
-void add_folder(const fs::path& folder, std::vector<fs::path>& files) {
+void add_folder(const fs::path& folder, std::vector<fs::path>& searched, std::vector<fs::path>& files) {
   std::error_code error;
+  const fs::path canonical = fs::canonical(folder, error);
+  if (error || std::find(searched.begin(), searched.end(), canonical) != searched.end()) return;
+  searched.push_back(canonical);
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
@@ -122,17 +125,17 @@ std::unique_ptr<LoadedPlugin> load_file(const fs::path& file) {
 }
 
 std::vector<fs::path> find_plugin_files() {
-  std::vector<fs::path> files;
+  std::vector<fs::path> files, searched;
   if (const char* variable = std::getenv("TENON_PLUGIN_PATH")) {
     std::stringstream folders(variable);
     for (std::string folder; std::getline(folders, folder, ':');) {
-      if (!folder.empty()) add_folder(folder, files);
+      if (!folder.empty()) add_folder(folder, searched, files);
     }
   }
   std::error_code error;
   const fs::path library = fs::canonical(boost::dll::this_line_location().string(), error);
-  if (!error) add_folder(library.parent_path() / "tenon" / "plugins", files);
-  add_folder(fs::path(TENON_INSTALLED_LIBDIR) / "tenon" / "plugins", files);
+  if (!error) add_folder(library.parent_path() / "tenon" / "plugins", searched, files);
+  add_folder(fs::path(TENON_INSTALLED_LIBDIR) / "tenon" / "plugins", searched, files);
   return files;
 }
 

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -160,6 +161,21 @@ TEST(Devices, OfAPluginNamedOnTheCommandLine) {
                 {.env = {"TENON_PLUGIN_PATH="}});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("faulty:0\n"));
+}
+
+TEST(Save, ThatFailsAfterTrainingIsSaid) {
+  const TempDir folder;
+  std::filesystem::create_directory(folder.path() / "gone");
+  const auto remove = [&](pid_t child, const ProcessResult& so_far) {
+    if (so_far.err.find("epoch 1/") == std::string::npos) return;
+    if (std::filesystem::remove(folder.path() / "gone")) ::kill(child, SIGINT);
+  };
+  const ProcessResult result =
+      run_tenon(train({"--epochs", "100000000", "--save", folder.file("gone/m.safetensors")}),
+                {.on_output = remove});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, testing::EndsWith("tenon: error: " + folder.file("gone/m.safetensors") +
+                                            ": cannot be written: No such file or directory\n"));
 }
 
 /// Sends `signal` once the first epoch is done.
