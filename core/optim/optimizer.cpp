@@ -15,7 +15,7 @@ namespace {
 using program::Builder;
 using program::Program;
 
-void require_positive(std::string_view optimiser, std::string_view what, double value, double limit) {
+void require_in_range(std::string_view optimiser, std::string_view what, double value, double limit) {
   require(value >= 0 && value < limit, "[{}] {} is {}: it must be at least 0{}", optimiser, what, value,
           std::isinf(limit) ? " and finite" : " and below 1");
 }
@@ -102,8 +102,15 @@ Tensor& state_for(std::vector<Tensor>& list, std::size_t i, const Tensor& parame
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<nn::Parameter> parameters) : parameters_(std::move(parameters)) {
+Optimizer::Optimizer(std::vector<nn::Parameter> parameters, double lr)
+    : parameters_(std::move(parameters)) {
   require(!parameters_.empty(), "[Optimizer] there are no parameters");
+  set_lr(lr);
+}
+
+void Optimizer::set_lr(double lr) {
+  require_in_range("Optimizer", "lr", lr, HUGE_VAL);
+  lr_ = lr;
 }
 
 void Optimizer::zero_grad() {
@@ -111,16 +118,15 @@ void Optimizer::zero_grad() {
 }
 
 SGD::SGD(std::vector<nn::Parameter> parameters, SGDOptions options)
-    : Optimizer(std::move(parameters)), options_(options), velocity_(parameters_.size()) {
-  require_positive("SGD", "lr", options_.lr, HUGE_VAL);
-  require_positive("SGD", "momentum", options_.momentum, HUGE_VAL);
-  require_positive("SGD", "weight_decay", options_.weight_decay, HUGE_VAL);
+    : Optimizer(std::move(parameters), options.lr), options_(options), velocity_(parameters_.size()) {
+  require_in_range("SGD", "momentum", options_.momentum, HUGE_VAL);
+  require_in_range("SGD", "weight_decay", options_.weight_decay, HUGE_VAL);
 }
 
 void SGD::step() {
   const bool heavy = options_.momentum != 0;
   Step step("SGD", heavy ? momentum_program : sgd_program);
-  const double scalars[] = {options_.lr, options_.weight_decay, options_.momentum};
+  const double scalars[] = {lr(), options_.weight_decay, options_.momentum};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
     if (!p.grad().defined()) continue;
@@ -135,28 +141,28 @@ void SGD::step() {
 }
 
 Adam::Adam(std::vector<nn::Parameter> parameters, AdamOptions options)
-    : Optimizer(std::move(parameters)),
+    : Optimizer(std::move(parameters), options.lr),
       options_(options),
       m_(parameters_.size()),
       v_(parameters_.size()),
       steps_(parameters_.size()) {
-  require_positive("Adam", "lr", options_.lr, HUGE_VAL);
-  require_positive("Adam", "beta1", options_.beta1, 1);
-  require_positive("Adam", "beta2", options_.beta2, 1);
-  require_positive("Adam", "eps", options_.eps, HUGE_VAL);
-  require_positive("Adam", "weight_decay", options_.weight_decay, HUGE_VAL);
+  require_in_range("Adam", "beta1", options_.beta1, 1);
+  require_in_range("Adam", "beta2", options_.beta2, 1);
+  require_in_range("Adam", "eps", options_.eps, HUGE_VAL);
+  require_in_range("Adam", "weight_decay", options_.weight_decay, HUGE_VAL);
 }
 
 void Adam::step() {
   Step step("Adam", adam_program);
-  const auto& [lr, beta1, beta2, eps, decay] = options_;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
     if (!p.grad().defined()) continue;
     const auto t = static_cast<double>(++steps_[i]);
-    const double rate = lr / (1 - std::pow(beta1, t));
+    const double beta1 = options_.beta1, beta2 = options_.beta2;
+    const double rate = lr() / (1 - std::pow(beta1, t));
     const double root = 1 / std::sqrt(1 - std::pow(beta2, t));
-    const double scalars[] = {beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps, decay};
+    const double scalars[] = {beta1, 1 - beta1, beta2,        1 - beta2,
+                              rate,  root,      options_.eps, options_.weight_decay};
     const Tensor &m = state_for(m_, i, p), &v = state_for(v_, i, p);
     step.add(scalars, {p, m, v}, {p, p.grad(), m, v});
   }

@@ -91,14 +91,10 @@ class Run {
  private:
   void run_epochs() {
     data::DataLoader loader({train_rows_.x, train_rows_.y}, loader_options(options_));
-    std::unique_ptr<optim::Optimizer> optimizer;
-    double lr = 0;
+    const auto optimizer =
+        make_optimizer(options_.optimizer, model_.module, learning_rate(options_, 1));
     for (std::int64_t number = 1; number <= options_.epochs; ++number) {
-      // A new rate takes a new optimiser: Adam's running means start again from its gradients.
-      if (learning_rate(options_, number) != lr) {
-        lr = learning_rate(options_, number);
-        optimizer = make_optimizer(options_.optimizer, model_.module, lr);
-      }
+      optimizer->set_lr(learning_rate(options_, number));
       Epoch epoch{.epoch = number, .val_loss = {}, .metrics = {}};
       if (!train_epoch(loader, *optimizer, epoch)) break;
       validate(epoch);

@@ -10,15 +10,21 @@ namespace tenon::optim {
 
 class Optimizer {
  public:
-  explicit Optimizer(std::vector<nn::Parameter> parameters);
+  Optimizer(std::vector<nn::Parameter> parameters, double lr);
   virtual ~Optimizer() = default;
   /// Updates each parameter that has a gradient.
   virtual void step() = 0;
   /// Sets all gradients to undefined.
   void zero_grad();
+  /// The learning rate of the steps from now on; at least 0.
+  void set_lr(double lr);
+  double lr() const { return lr_; }
 
  protected:
   std::vector<nn::Parameter> parameters_;
+
+ private:
+  double lr_ = 0;
 };
 
 struct SGDOptions {
