@@ -123,13 +123,7 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
                     std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars) {
   const bool recorded = autograd::needs_record(inputs);
   autograd::check_in_place(op, x, recorded);
-  const detail::TensorImpl& impl = *x.impl();
-  for (int d = 0; d < impl.shape.size(); ++d) {
-    require(
-        impl.shape[d] <= 1 || impl.strides[d] != 0,
-        "[{}] {} with strides {} shares elements, so it can't be written in place; clone() it first",
-        op, to_string(impl.shape), to_string(impl.strides));
-  }
+  require_writable(op, x);
   common_device(op, inputs);
   for (const Tensor& y : inputs) {
     require(broadcast(op, x.shape(), y.shape()) == x.shape(),
@@ -141,8 +135,7 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
   Operands operands{{x}, {}};
   for (const Tensor& y : inputs) operands.inputs.push_back({y, 0, {}});
   run(op, program, {&operands, 1}, scalars);
-  bump_version(x);
-  x.impl()->node_version = x.version();
+  mark_written(x);
   if (recorded && plan.backward) autograd::record(op, before, {&x, 1}, plan.backward);
 }
 

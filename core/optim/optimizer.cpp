@@ -78,7 +78,7 @@ class Step {
       const auto& [device, dtype, scalars] = key;
       ops::run(op_, build_(dtype), packs, scalars);
       for (const auto& pack : packs) {
-        for (const Tensor& y : pack.outputs) bump_version(y);
+        for (Tensor y : pack.outputs) mark_written(y);
       }
     }
   }

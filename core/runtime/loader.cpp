@@ -10,6 +10,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <list>
 #include <sstream>
 
 #include "core/base/fail.h"
@@ -65,12 +66,17 @@ std::string linker_text(const std::string& message, const fs::path& path) {
 
 using Main = const TenonPlugin*(const TenonHost*, const char**);
 
+/// Boost 1.74 has no mode that keeps a library loaded, so the handles are never destroyed.
+boost::dll::shared_library& keep(boost::dll::shared_library library) {
+  static auto& libraries = *new std::list<boost::dll::shared_library>;
+  return libraries.emplace_back(std::move(library));
+}
+
 Main& entry_point(const fs::path& path) {
   try {
     using boost::dll::load_mode::type;
     const auto mode = type::rtld_now | type::rtld_local;
-    // Boost 1.74 has no mode that keeps a library loaded, so the handle is never destroyed.
-    auto& library = *new boost::dll::shared_library(path, mode);
+    boost::dll::shared_library& library = keep(boost::dll::shared_library(path, mode));
     if (!library.has("tenon_plugin_main")) {
       fail(ErrorKind::DeviceError, "{}: not a Tenon plugin: it has no symbol tenon_plugin_main",
            path.string());

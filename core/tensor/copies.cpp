@@ -47,11 +47,6 @@ void assign(Tensor& dst, const Tensor& src) {
   ops::run("copy_", b.build(), {&operands, 1});
 }
 
-void written(Tensor& x) {
-  bump_version(x);
-  x.impl()->node_version = x.version();
-}
-
 }  // namespace
 
 Tensor Tensor::contiguous() const {
@@ -79,6 +74,7 @@ Tensor Tensor::to(Device device) const {
 
 Tensor& Tensor::copy_(const Tensor& src) {
   impl_of(*this, "copy_");
+  require_writable("copy_", *this);
   require(broadcast("copy_", shape(), impl_of(src, "copy_").shape) == shape(),
           "[copy_] {} does not broadcast to {}", tenon::to_string(src.shape()),
           tenon::to_string(shape()));
@@ -87,7 +83,7 @@ Tensor& Tensor::copy_(const Tensor& src) {
   autograd::check_in_place("copy_", *this, recorded);
   const Tensor here = src.to(device());
   assign(*this, here.detach());
-  written(*this);
+  mark_written(*this);
   if (recorded) {
     // What this was before is gone, so only src gets a gradient.
     autograd::record(
@@ -101,13 +97,14 @@ Tensor& Tensor::copy_(const Tensor& src) {
 
 Tensor& Tensor::fill_(Scalar value) {
   const DType dtype = impl_of(*this, "fill_").dtype;
+  require_writable("fill_", *this);
   autograd::check_in_place("fill_", *this, autograd::needs_record({this, 1}));
   program::Builder b;
   b.output(b.scalar(dtype));
   const ops::Operands operands{{*this}, {}};
   const std::uint64_t bits = value.bits(dtype);
   ops::run("fill_", b.build(), {&operands, 1}, {&bits, 1});
-  written(*this);
+  mark_written(*this);
   if (grad_enabled()) impl_->node = nullptr;  // nothing of what it was is left
   return *this;
 }

@@ -49,7 +49,11 @@ int checked_dim(std::string_view op, int dim, int rank);
 /// Whether the elements' bytes lie row-major without gaps.
 bool is_contiguous(const Shape& shape, const Strides& strides);
 
-/// One more in-place write.
-void bump_version(const Tensor& x);
+/// InvalidArgument, naming `op`, where elements of x share memory, so that an in-place write would
+/// write one more than once.
+void require_writable(std::string_view op, const Tensor& x);
+
+/// Counts one more in-place write; x itself stays valid on the tape.
+void mark_written(Tensor& x);
 
 }  // namespace tenon

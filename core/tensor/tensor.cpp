@@ -76,8 +76,19 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
   return view;
 }
 
-void bump_version(const Tensor& x) {
-  x.impl()->storage->version.fetch_add(1);
+void require_writable(std::string_view op, const Tensor& x) {
+  const detail::TensorImpl& impl = *x.impl();
+  for (int d = 0; d < impl.shape.size(); ++d) {
+    require(
+        impl.shape[d] <= 1 || impl.strides[d] != 0,
+        "[{}] {} with strides {} shares elements, so it can't be written in place; clone() it first",
+        op, to_string(impl.shape), to_string(impl.strides));
+  }
+}
+
+void mark_written(Tensor& x) {
+  detail::TensorImpl& impl = *x.impl();
+  impl.node_version = impl.storage->version.fetch_add(1) + 1;
 }
 
 const Shape& Tensor::shape() const {

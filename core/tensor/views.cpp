@@ -96,7 +96,6 @@ Tensor unslice(const Tensor& dy, const Shape& shape, int dim, const Slice& range
   {
     const NoGrad guard;
     dx.slice(dim, range).copy_(dy);
-    dx.impl()->node_version = dx.version();
   }
   return recorded("slice_backward", dy, dx,
                   [dim, range](const Tensor& ddx) { return ddx.slice(dim, range); });

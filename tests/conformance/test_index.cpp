@@ -16,6 +16,7 @@ class Index : public OnDevice {
     Array *table, *rows, *index;
     OpSpec op;
     Pack pack;
+    std::vector<Dims> strides;  ///< of each operand over the iteration space; none where it is dense
   };
   Rows rows(std::uint32_t kind, std::uint32_t how, std::int64_t height,
             const std::vector<std::int64_t>& picks, std::uint8_t index_dtype,
@@ -38,22 +39,22 @@ class Index : public OnDevice {
         gather ? whole : table, gather ? table : whole, {index_dtype, TENON_LAYOUT_STRIDED}};
     r.op.attrs = as_block(TenonIndexAttrs{sizeof(TenonIndexAttrs), 1, how, 0});
     r.pack = {{gather ? r.rows : r.table, gather ? r.table : r.rows, r.index}, {}, {n, 7, height, 7}};
+    r.strides = {{}, {0, 1}, {1, 0}};
+    if (!gather) std::swap(r.strides[0], r.strides[1]);
     return r;
   }
 
-  // As Rig::run, with the table moving by its columns only and the index by rows only.
+  // As Rig::run, with strides that are not the arrays' own, and the fault that was reported.
   Outcome run(const Rows& r, std::optional<TenonFault>* fault) {
     rig.upload();
     Kernel kernel;
     const Outcome prepared = rig.prepare(r.op.block(), &kernel);
     if (!prepared.ok()) return prepared;
-    const std::int64_t columns[] = {0, 1}, lines[] = {1, 0};
     std::vector<TenonOperand> operands;
-    for (const Array* each : r.pack.operands) {
-      operands.push_back({each->handle, each->offset,
-                          each == r.table   ? columns
-                          : each == r.index ? lines
-                                            : nullptr});
+    for (std::size_t i = 0; i < r.strides.size(); ++i) {
+      const Array& each = *r.pack.operands[i];
+      operands.push_back(
+          {each.handle, each.offset, r.strides[i].empty() ? nullptr : r.strides[i].data()});
     }
     const TenonPack pack{operands.data(), nullptr, r.pack.dims.data()};
     TenonLaunch launch{};
@@ -117,6 +118,42 @@ TEST_P(Index, GatherReportsABadIndexAndReadsZero) {
       ASSERT_EQ(r.rows->at(i), i / 7 == 1 ? 0 : r.table->at(row * 7 + i % 7)) << "element " << i;
     }
     EXPECT_TRUE(rig.finish().ok()) << "INDEX is cleared by reporting it";
+  }
+}
+
+// dst[i, j] = src[first[i], second[j]], and take-along: dst[i, j] = src[index[i, j], j].
+TEST_P(Index, GatherByTwoIndicesAndAlongAnAxis) {
+  const std::vector<std::int64_t> first = {3, 0, 64, 3}, second = {6, 6, 0, 5, 1, 2, 3};
+  for (const bool along : {false, true}) {
+    Rows r = rows(TENON_KIND_GATHER, 0, 65, first, TENON_DTYPE_I32);
+    Array* other = rig.array(TENON_DTYPE_I32, along ? Dims{4, 7} : Dims{7});
+    for (std::int64_t i = 0; i < other->count(); ++i) {
+      other->set(i, along ? static_cast<Bits>(i * 11 % 65)
+                          : static_cast<Bits>(second[static_cast<std::size_t>(i)]));
+    }
+    if (along) {
+      r.pack.operands[2] = other;
+      r.op.operands[2].layout = TENON_LAYOUT_CONTIGUOUS;
+      r.strides[2] = {};
+    } else {
+      r.op.attrs = as_block(TenonIndexAttrs{sizeof(TenonIndexAttrs), 2, 0, 0});
+      r.op.operands.push_back(r.op.operands[2]);
+      r.pack.operands.push_back(other);
+      r.strides = {{}, {0, 0}, {1, 0}, {0, 1}};
+      r.pack.dims.insert(r.pack.dims.end(), {7, 1});
+    }
+    std::optional<TenonFault> fault;
+    const Outcome outcome = run(r, &fault);
+    if (outcome.refused()) {
+      refused(outcome.text);
+      continue;
+    }
+    ASSERT_TRUE(outcome.ok()) << outcome;
+    for (std::int64_t i = 0; i < 28; ++i) {
+      const std::int64_t row = along ? i * 11 % 65 : first[static_cast<std::size_t>(i / 7)];
+      const std::int64_t column = along ? i % 7 : second[static_cast<std::size_t>(i % 7)];
+      ASSERT_EQ(r.rows->at(i), r.table->at(row * 7 + column)) << "along " << along << " element " << i;
+    }
   }
 }
 
