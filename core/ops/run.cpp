@@ -154,9 +154,9 @@ void run(std::string_view op, const program::Program& program, std::span<const O
   std::vector<Packed*> left;
   for (Packed& packed : all) left.push_back(&packed);
   while (!left.empty()) {
-    const auto other = std::stable_partition(
-        left.begin(), left.end(),
-        [first = left.front()](Packed* packed) { return packed->same_layout(*first); });
+    const auto other = std::partition(left.begin(), left.end(), [first = left.front()](Packed* packed) {
+      return packed->same_layout(*first);
+    });
     launch_group(op, program, device, {left.begin(), other}, scalars);
     left.erase(left.begin(), other);
   }

@@ -186,6 +186,8 @@ INSTANTIATE_TEST_SUITE_P(All, WrongUsages, testing::ValuesIn(kUsages), CaseName(
 TEST(WrongUsage, WithoutCommandRecipeOrTarget) {
   const TempDir folder;
   expect_error(folder, {}, 2, "A subcommand is required; see tenon --help");
+  expect_error(folder, {"trian"}, 2,
+               "no command \"trian\"; there are train, eval, devices; see tenon --help");
   expect_error(folder, {"train", "cubic", "--data", "x", "--target", "y"}, 2,
                "recipe: no \"cubic\"; there are linear, logistic; see tenon train --help");
   expect_error(folder, {"train", "linear", "--data", "x"}, 2,

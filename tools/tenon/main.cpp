@@ -53,6 +53,16 @@ int run(const CLI::App& app, const std::vector<Command>& commands) {
   return 0;
 }
 
+/// What CLI11 says, but for a word that is no command, which it calls a missing one.
+std::string usage_text(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> words = app.remaining();
+  if (!app.get_subcommands().empty() || words.empty() || words.front().starts_with("-"))
+    return error.what();
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return fmt::format("no command \"{}\"; there are {}", words.front(), fmt::join(names, ", "));
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app{"Tenon: deep learning on any device that a plugin brings", "tenon"};
   app.set_version_flag("--version", "tenon " TENON_VERSION);
@@ -63,7 +73,7 @@ int parse_and_run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return complain_of_usage(app, error.what());
+    return complain_of_usage(app, usage_text(app, error));
   } catch (const std::exception& error) {
     return complain_of_usage(app, error.what());
   }
