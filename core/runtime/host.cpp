@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <cstdlib>
+#include <list>
 #include <map>
 #include <mutex>
 #include <set>
@@ -93,7 +94,10 @@ void host_trace(void*, const char*, std::uint64_t, std::uint64_t) {}
 }  // namespace
 
 const TenonHost* make_host(const std::string& plugin) {
-  auto* host = new HostContext{plugin};  // plugins are never unloaded, nor is what they point to
+  // Plugins are never unloaded, nor is what they point to.
+  static auto& hosts = *new std::list<HostContext>;
+  const std::lock_guard lock(options_mutex);
+  HostContext* host = &hosts.emplace_back(HostContext{plugin});
   host->table = {.struct_size = sizeof(TenonHost),
                  .abi = TENON_ABI,
                  .ctx = host,
