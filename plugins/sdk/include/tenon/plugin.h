@@ -17,8 +17,9 @@
  * - Errors. A function answers TENON_OK, a benign code (> 0) or a failure (< 0); the reason goes to
  *   host->fail or host->note. No abort, no exit, no exception crosses the border.
  * - Threads. The host serialises registry calls. Memory and compute calls may come from any threads
- *   at once; a stream has one thread at a time; a device without streams takes launch and copy from
- *   many threads at once.
+ *   at once. A stream has one thread at a time for what adds to it; stream_query and stream_sync may
+ *   be asked meanwhile by others. A device without streams takes launch and copy from many threads
+ *   at once.
  */
 #ifndef TENON_PLUGIN_H
 #define TENON_PLUGIN_H
@@ -404,9 +405,9 @@ typedef struct TenonPlugin {
   uint32_t (*device_count)(void); /* zero: host->note says why and what to do */
   int32_t (*device_info)(uint32_t index, TenonDeviceInfo* info);
   int32_t (*device_open)(uint32_t index, TenonDevice** device);
-  void (*device_close)(TenonDevice* device);
-  void (*shutdown)(void);                   /* (optional) */
-  const void* (*get_ext)(const char* name); /* (optional) an extension's own table, or NULL */
+  void (*device_close)(TenonDevice* device); /* ends what memory and kernels are left */
+  void (*shutdown)(void);                    /* (optional) */
+  const void* (*get_ext)(const char* name);  /* (optional) an extension's own table, or NULL */
 
   /* memory: a raw allocator; the core pools */
   int32_t (*mem_alloc)(TenonDevice* device, uint32_t space, uint64_t bytes, TenonMem* mem);
