@@ -31,9 +31,11 @@ DeviceStats Device::stats() const {
 }
 
 void Device::synchronize() const {
+  runtime::check_not_forked();
   state_->streams().finish_all();
 }
 void Device::empty_cache() const {
+  runtime::check_not_forked();
   state_->pool().trim();
 }
 

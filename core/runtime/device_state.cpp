@@ -1,10 +1,13 @@
 // Opening, closing, and what a plugin's codes mean to the caller.
 #include "core/runtime/device_state.h"
 
+#include <tenon/log.h>
+
 #include "core/base/fail.h"
 #include "core/runtime/host.h"
 #include "core/runtime/kernel_cache.h"
 #include "core/runtime/pool.h"
+#include "core/runtime/registry.h"
 #include "core/runtime/stream.h"
 #include "core/runtime/table.h"
 
@@ -73,6 +76,7 @@ DeviceState::DeviceState(const TenonPlugin& api, std::uint32_t index, std::strin
 DeviceState::~DeviceState() = default;
 
 TenonDevice* DeviceState::handle() {
+  check_not_forked();
   std::call_once(opened_,
                  [this] { check_status(*this, "device_open", api_.device_open(index_, &handle_)); });
   return handle_;
@@ -80,8 +84,12 @@ TenonDevice* DeviceState::handle() {
 
 void DeviceState::close() {
   if (handle_ == nullptr) return;
-  streams_->finish_all();
-  pool_->trim();
+  try {
+    streams_->finish_all();
+    pool_->trim();
+  } catch (const Error& error) {
+    log(LogLevel::Error, error.what());  // a device that failed is closed all the same
+  }
   kernels_->clear();
   streams_->destroy_all();
   api_.device_close(handle_);

@@ -36,7 +36,7 @@ class DeviceState {
   /// Has no streams: every call has finished when it returns.
   bool synchronous() const { return info_.synchronous; }
 
-  /// Opens the device at the first call; DeviceError where the plugin can't.
+  /// Opens the device at the first call; DeviceError where the plugin can't, or in a forked process.
   TenonDevice* handle();
 
   Pool& pool() { return *pool_; }

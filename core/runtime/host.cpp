@@ -118,6 +118,9 @@ std::string take_error() {
 std::string take_note() {
   return std::exchange(record.note, {});
 }
+void set_note(const std::string& note) {
+  record.note = note;
+}
 std::optional<TenonFault> take_fault() {
   return std::exchange(record.fault, {});
 }

@@ -15,6 +15,8 @@ const TenonHost* make_host(const std::string& plugin);
 /// The text of the calling thread's last host->fail, or host->note, and forgets it.
 std::string take_error();
 std::string take_note();
+/// The core's own reason where it refuses before the plugin is asked.
+void set_note(const std::string& note);
 /// The first fault reported on this thread since the last call, if any, and forgets it.
 std::optional<TenonFault> take_fault();
 

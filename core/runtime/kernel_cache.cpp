@@ -28,6 +28,25 @@ void dump(const DeviceState& device, const OpDesc& op) {
   }
 }
 
+/// Which limit of the device a description breaks, or "".
+std::string broken_limit(const TenonDeviceInfo& limits, const OpDesc& op) {
+  std::string broken;
+  const auto check = [&](std::string_view what, std::size_t count, std::uint32_t most) {
+    if (count > most) broken = fmt::format("it takes {} {} at most, this needs {}", most, what, count);
+  };
+  check("dimensions", static_cast<std::size_t>(op.rank), limits.max_rank);
+  for (const AttachmentDesc& attachment : op.attachments) {
+    const program::Program& program = *attachment.program;
+    check("instructions", static_cast<std::size_t>(program.instruction_count()),
+          limits.max_instructions);
+    check("inputs", static_cast<std::size_t>(program.input_count()), limits.max_inputs);
+    check("outputs", static_cast<std::size_t>(program.output_count()), limits.max_outputs);
+    check("scalars", static_cast<std::size_t>(program.scalar_count()), limits.max_scalars);
+    check("constants", static_cast<std::size_t>(program.constant_count()), limits.max_constants);
+  }
+  return broken;
+}
+
 }  // namespace
 
 Kernel::~Kernel() {
@@ -51,6 +70,10 @@ std::shared_ptr<const Kernel> KernelCache::find(const OpDesc& op) {
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = kernels_.find(block); found != kernels_.end()) return found->second;
+  }
+  if (const std::string broken = broken_limit(device_.limits(), op); !broken.empty()) {
+    set_note(broken);
+    return nullptr;
   }
   if (dumps_programs()) dump(device_, op);
   auto kernel = prepare(block);

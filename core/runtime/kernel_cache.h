@@ -37,9 +37,9 @@ class KernelCache {
   explicit KernelCache(DeviceState& device) : device_(device) {}
 
   /// The kernel for a description, prepared at first sight; nullptr where the device does not support
-  /// it (host.h's take_note says why). `op` names the caller in errors.
+  /// it, or a limit of the device forbids it (host.h's take_note says why).
   std::shared_ptr<const Kernel> find(const OpDesc& op);
-  /// The same, but Unsupported is thrown with the device's reason.
+  /// The same, but Unsupported is thrown with the reason; `op_name` names the caller.
   std::shared_ptr<const Kernel> require(std::string_view op_name, const OpDesc& op);
   void clear();
 

@@ -27,6 +27,7 @@ StorageRef Pool::allocate(std::uint64_t bytes) {
   Storage* storage = take_kept(size);
   if (storage == nullptr) storage = ask_plugin(size);
   if (storage == nullptr) {
+    take_error();  // of the refusal that the second try may cure
     trim();
     storage = ask_plugin(size);
   }
@@ -89,14 +90,20 @@ void Pool::trim() {
     const std::lock_guard lock(mutex_);
     blocks.swap(kept_);
   }
+  std::exception_ptr first;
   for (const auto& [bytes, list] : blocks) {
     for (Storage* storage : list) {
-      wait_before_free(*storage);
+      try {
+        wait_before_free(*storage);
+      } catch (...) {
+        if (first == nullptr) first = std::current_exception();
+      }
       device_.api().mem_free(device_.handle(), storage->memory.handle);
       reserved_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
       delete storage;
     }
   }
+  if (first != nullptr) std::rethrow_exception(first);
 }
 
 void release(Storage* storage) noexcept {

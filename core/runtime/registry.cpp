@@ -172,7 +172,9 @@ void Registry::load(const std::string& file) {
 }
 
 void Registry::shutdown() {
+  check_not_forked();
   const std::lock_guard lock(mutex_);
+  if (std::exchange(over_, true)) return;
   for (const auto& device : devices_) device->close();
   for (const auto& plugin : plugins_) plugin->table.shutdown();
 }

@@ -44,7 +44,7 @@ class Registry {
   std::vector<std::unique_ptr<DeviceState>> devices_;
   std::vector<PluginReport> reports_;
   DeviceState* default_ = nullptr;
-  bool searched_ = false;
+  bool searched_ = false, over_ = false;
 };
 
 /// Throws where this process is a fork of one that used Tenon: threads and drivers did not come along.

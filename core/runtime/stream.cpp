@@ -65,11 +65,15 @@ struct ThreadStreams {
   std::vector<std::pair<StreamTable*, Stream*>> taken;
   ~ThreadStreams() {
     for (const auto& [table, stream] : taken) table->give_back(stream);
+    over = true;
   }
+  static thread_local bool over;  // trivial, so it can still be read after the destructor
 };
+thread_local bool ThreadStreams::over = false;
 
 Stream* StreamTable::current() {
   if (device_.synchronous()) return nullptr;
+  if (ThreadStreams::over) return shared();
   thread_local ThreadStreams streams;
   for (const auto& [table, stream] : streams.taken) {
     if (table == this) return stream;
@@ -77,6 +81,13 @@ Stream* StreamTable::current() {
   Stream* stream = take();
   streams.taken.emplace_back(this, stream);
   return stream;
+}
+
+Stream* StreamTable::shared() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (shared_ == nullptr) shared_ = take();
+  return shared_;
 }
 
 Stream* StreamTable::take() {
@@ -102,7 +113,15 @@ void StreamTable::finish_all() {
     const std::lock_guard lock(mutex_);
     for (const auto& stream : all_) streams.push_back(stream.get());
   }
-  for (Stream* stream : streams) stream->finish_all();
+  std::exception_ptr first;
+  for (Stream* stream : streams) {
+    try {
+      stream->finish_all();
+    } catch (...) {
+      if (first == nullptr) first = std::current_exception();
+    }
+  }
+  if (first != nullptr) std::rethrow_exception(first);
 }
 
 void StreamTable::destroy_all() {

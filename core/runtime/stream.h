@@ -58,19 +58,22 @@ class StreamTable {
 
   /// The calling thread's stream; nullptr on a synchronous device.
   Stream* current();
-  /// Returns when everything on every stream has finished.
+  /// Returns when everything on every stream has finished; then throws the first thing that went wrong.
   void finish_all();
   void destroy_all();
 
  private:
   friend struct ThreadStreams;
   Stream* take();
+  /// For destructors that run after a thread gave its own back.
+  Stream* shared();
   void give_back(Stream* stream);
 
   DeviceState& device_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stream>> all_;
   std::vector<Stream*> idle_;
+  Stream* shared_ = nullptr;
 };
 
 }  // namespace tenon::runtime
