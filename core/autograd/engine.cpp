@@ -16,8 +16,7 @@ namespace {
 
 class Engine {
  public:
-  Engine(bool create_graph, bool retain_graph)
-      : create_graph_(create_graph), retain_graph_(retain_graph) {}
+  explicit Engine(bool retain_graph) : retain_graph_(retain_graph) {}
 
   /// Gradients that arrive at these tensors are kept in `captured`, and leaves are left alone.
   void capture(std::span<const Tensor> tensors) {
@@ -47,25 +46,56 @@ class Engine {
   struct State {
     int waiting_for = 0;  // edges into this node that have not delivered
     bool queued = false;
+    bool wanted = true;  // leads to a captured tensor, or nothing is captured
     std::vector<Tensor> gradients;
   };
 
   void count_dependencies(std::span<const Edge> roots) {
-    std::vector<Node*> stack;
+    std::vector<Node*> order;  // each node is found from one before it
     const auto visit = [&](const Edge& edge) {
       if (edge.node != nullptr && states_.try_emplace(edge.node.get()).second)
-        stack.push_back(edge.node.get());
+        order.push_back(edge.node.get());
     };
     for (const Edge& root : roots) visit(root);
-    while (!stack.empty()) {
-      Node* node = stack.back();
-      stack.pop_back();
-      states_[node].gradients.resize(node->outputs.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      Node* const node = order[i];
+      states_[node].gradients.resize(node->output_count);
       for (const Edge& edge : node->inputs) {
         visit(edge);
         if (edge.node != nullptr) ++states_[edge.node.get()].waiting_for;
       }
     }
+    if (capturing_) mark_wanted(order);
+  }
+
+  /// A node is to run if one of its inputs is captured, or a node that is to run.
+  void mark_wanted(std::span<Node* const> nodes) {
+    std::unordered_map<Node*, std::vector<Node*>> users;
+    std::vector<Node*> stack;
+    for (Node* const node : nodes) {
+      bool leads_to_capture = false;
+      for (const Edge& edge : node->inputs) {
+        leads_to_capture |= is_captured(edge);
+        if (edge.node != nullptr) users[edge.node.get()].push_back(node);
+      }
+      states_[node].wanted = leads_to_capture;
+      if (leads_to_capture) stack.push_back(node);
+    }
+    while (!stack.empty()) {
+      Node* const node = stack.back();
+      stack.pop_back();
+      for (Node* const user : users[node]) {
+        if (!std::exchange(states_[user].wanted, true)) stack.push_back(user);
+      }
+    }
+  }
+
+  bool is_captured(const Edge& edge) const {
+    return std::any_of(captures_.begin(), captures_.end(), [&](const Edge& capture) {
+      return edge.node != nullptr
+                 ? capture.node == edge.node && capture.output == edge.output
+                 : edge.leaf.defined() && capture.leaf.defined() && capture.leaf.is_same(edge.leaf);
+    });
   }
 
   void enqueue_if_ready(Node* node) {
@@ -91,16 +121,14 @@ class Engine {
   void accumulate(Tensor leaf, const Tensor& gradient) const {
     static std::mutex mutex;  // several threads may go backward into one leaf
     const std::lock_guard lock(mutex);
-    if (!leaf.grad().defined()) {
-      const bool own = gradient.is_contiguous() && gradient.impl()->references == 1 &&
-                       gradient.impl()->storage->references == 1;
-      leaf.set_grad(own || create_graph_ ? gradient : gradient.clone());
-    } else if (create_graph_) {
-      leaf.set_grad(leaf.grad() + gradient);
-    } else {
+    if (leaf.grad().defined()) {
       Tensor grad = leaf.grad();
       grad += gradient;
+      return;
     }
+    const bool own = gradient.is_contiguous() && gradient.impl()->references == 1 &&
+                     gradient.impl()->storage->references == 1;
+    leaf.set_grad(own ? gradient : gradient.clone());
   }
 
   void keep_captured(Node& node, const State& state) {
@@ -117,7 +145,7 @@ class Engine {
     const bool any = std::any_of(state.gradients.begin(), state.gradients.end(),
                                  [](const Tensor& dy) { return dy.defined(); });
     std::vector<Tensor> dx(node.inputs.size());
-    if (any) dx = call(node, state.gradients);
+    if (any && state.wanted) dx = node.run(state.gradients, retain_graph_);
     state.gradients.clear();
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const Tensor gradient = std::move(dx[i]);
@@ -130,22 +158,7 @@ class Engine {
     }
   }
 
-  std::vector<Tensor> call(Node& node, std::vector<Tensor>& gradients) const {
-    require(node.backward != nullptr,
-            "[backward] the graph behind {} has been freed; keep it with backward({{}}, true)",
-            node.name);
-    for (std::size_t i = 0; i < gradients.size(); ++i) {
-      const OutputMeta& meta = node.outputs[i];
-      if (!gradients[i].defined()) {
-        gradients[i] = zeros(meta.shape, {.dtype = meta.dtype, .device = meta.device});
-      }
-    }
-    std::vector<Tensor> dx = node.backward(gradients);
-    if (!retain_graph_) node.backward = nullptr;
-    return dx;
-  }
-
-  bool create_graph_, retain_graph_;
+  bool retain_graph_;
   bool capturing_ = false;
   std::vector<Edge> captures_;
   std::unordered_map<Node*, State> states_;
@@ -159,6 +172,8 @@ Tensor first_gradient(const Tensor& y, const Tensor& given) {
   if (given.defined()) {
     require(given.shape() == y.shape(), "[backward] the gradient's shape {} is not the tensor's {}",
             to_string(given.shape()), to_string(y.shape()));
+    require(given.device() == y.device(), "[backward] the gradient is on {}, the tensor on {}",
+            given.device().name(), y.device().name());
     return given.dtype() == y.dtype() ? given : given.to(y.dtype());
   }
   require(y.numel() == 1,
@@ -186,7 +201,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
     require(x.requires_grad(), "[grad] an input of shape {} does not require a gradient",
             to_string(x.shape()));
   }
-  Engine engine(create_graph, true);
+  Engine engine(true);
   engine.capture(inputs);
   run_backward(engine, outputs, gradients, create_graph);
   return std::move(engine.captured);
@@ -197,7 +212,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
 namespace tenon {
 
 void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
-  autograd::Engine engine(false, retain_graph);
+  autograd::Engine engine(retain_graph);
   autograd::run_backward(engine, {this, 1}, {&gradient, 1}, false);
 }
 

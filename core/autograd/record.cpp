@@ -31,17 +31,28 @@ Node::~Node() {
   };
   thread_local std::vector<Remains>* queue = nullptr;
   if (queue != nullptr) {
-    queue->push_back({std::move(inputs), std::move(backward)});
+    queue->push_back({std::move(inputs), std::move(backward_)});
     return;
   }
   std::vector<Remains> own;
   queue = &own;
-  own.push_back({std::move(inputs), std::move(backward)});
+  own.push_back({std::move(inputs), std::move(backward_)});
   while (!own.empty()) {
     const Remains remains = std::move(own.back());
     own.pop_back();
   }
   queue = nullptr;
+}
+
+std::vector<Tensor> Node::run(std::span<const Tensor> dy, bool retain) {
+  Backward own;
+  {
+    const std::lock_guard lock(mutex_);
+    own = retain ? backward_ : std::exchange(backward_, nullptr);
+  }
+  require(own != nullptr,
+          "[backward] the graph behind {} has been freed; keep it with backward({{}}, true)", name);
+  return own(dy);
 }
 
 bool needs_record(std::span<const Tensor> inputs) {
@@ -59,13 +70,20 @@ Edge edge_to(const Tensor& x) {
   return {impl.node, impl.output, {}};
 }
 
+std::vector<Edge> edges_to(std::span<const Tensor> tensors) {
+  std::vector<Edge> edges;
+  for (const Tensor& x : tensors) edges.push_back(edge_to(x));
+  return edges;
+}
+
 void record(std::string_view name, std::span<const Tensor> inputs, std::span<const Tensor> outputs,
             Backward backward) {
-  auto node = std::make_shared<Node>();
-  node->name = name;
-  for (const Tensor& x : inputs) node->inputs.push_back(edge_to(x));
-  for (const Tensor& y : outputs) node->outputs.push_back({y.shape(), y.dtype(), y.device()});
-  node->backward = std::move(backward);
+  record(name, edges_to(inputs), outputs, std::move(backward));
+}
+
+void record(std::string_view name, std::vector<Edge> edges, std::span<const Tensor> outputs,
+            Backward backward) {
+  const auto node = std::make_shared<Node>(name, std::move(edges), outputs.size(), std::move(backward));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     detail::TensorImpl& impl = *outputs[i].impl();
     if (!is_floating(impl.dtype)) continue;
@@ -75,7 +93,22 @@ void record(std::string_view name, std::span<const Tensor> inputs, std::span<con
   }
 }
 
+Tensor alias(const Tensor& x) {
+  const detail::TensorImpl& from = *x.impl();
+  Tensor other = make_view(x, from.shape, from.strides, from.offset);
+  detail::TensorImpl& impl = *other.impl();
+  impl.requires_grad = from.requires_grad;
+  impl.node = from.node;
+  impl.output = from.output;
+  impl.node_version = from.node_version;
+  return other;
+}
+
+Saved::Saved(const Tensor& x) : tensor_(x), storage_(x.impl()->storage), version_(x.version()) {}
+
 const Tensor& Saved::get(std::string_view op) const {
+  require(tensor_.impl()->storage.get() == storage_.get(),
+          "[{}] a tensor that backward needs was given other data since", op);
   require(tensor_.version() == version_,
           "[{}] a tensor that backward needs was changed in place: it is at version {}, {} was saved",
           op, tensor_.version(), version_);
@@ -119,6 +152,11 @@ const Tensor& Tensor::grad() const {
 
 void Tensor::set_grad(Tensor grad) {
   detail::TensorImpl& impl = impl_of(*this, "set_grad");
+  if (grad.defined()) {
+    require(grad.dtype() == impl.dtype && grad.device() == device(),
+            "[set_grad] the gradient is {} on {}, the tensor {} on {}", name(grad.dtype()),
+            grad.device().name(), name(impl.dtype), device().name());
+  }
   require(!grad.defined() || grad.shape() == impl.shape, "[set_grad] shapes differ: {} and {}",
           grad.defined() ? tenon::to_string(grad.shape()) : "", tenon::to_string(impl.shape));
   impl.grad = std::move(grad);

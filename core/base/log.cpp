@@ -25,7 +25,7 @@ std::atomic<LogLevel>& current_level() {
 }
 
 struct Sink {
-  std::mutex mutex;
+  std::recursive_mutex mutex;  // a callback may log
   LogCallback callback;
 };
 Sink& sink() {

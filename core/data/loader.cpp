@@ -5,6 +5,7 @@
 #include <tenon/data.h>
 
 #include "core/base/fail.h"
+#include "core/ops/shuffle.h"
 
 namespace tenon::data {
 
@@ -23,7 +24,7 @@ DataLoader::Iterator DataLoader::begin() {
   Iterator pass;
   pass.loader_ = this;
   if (options_.shuffle) {
-    pass.order_ = random::permutation(dataset_.size(), {}, generator_).to_vector<std::int64_t>();
+    pass.order_ = random::shuffled(dataset_.size(), generator_);
   } else {
     pass.order_.resize(static_cast<std::size_t>(dataset_.size()));
     std::iota(pass.order_.begin(), pass.order_.end(), std::int64_t{0});

@@ -57,7 +57,10 @@ std::vector<std::pair<std::string, Parameter>> Module::named_parameters() const 
 
 std::vector<Parameter> Module::parameters() const {
   std::vector<Parameter> all;
-  for (const auto& [name, parameter] : named_parameters()) all.push_back(parameter);
+  for (const auto& [name, parameter] : named_parameters()) {
+    const auto same = [&](const Parameter& other) { return other.is_same(parameter); };
+    if (std::none_of(all.begin(), all.end(), same)) all.push_back(parameter);
+  }
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include <tenon/ops.h>
@@ -24,32 +25,37 @@ std::vector<int> floating_outputs(const Program& program) {
   return list;
 }
 
-std::shared_ptr<const Derivative> derivative(const Program& program, const std::vector<int>& wanted) {
+/// The derivative for these inputs and outputs, found once.
+std::shared_ptr<const Derivative> derivative(const Program& program, const std::vector<int>& wanted,
+                                             const std::vector<int>& given) {
+  using Key = std::tuple<std::uint64_t, std::vector<int>, std::vector<int>>;
   static std::mutex& mutex = *new std::mutex;
-  static auto& known =
-      *new std::map<std::pair<std::uint64_t, std::vector<int>>, std::shared_ptr<const Derivative>>;
+  static auto& known = *new std::map<Key, std::shared_ptr<const Derivative>>;
   const std::lock_guard lock(mutex);
-  auto& entry = known[{program.id(), wanted}];
-  if (entry == nullptr) {
-    entry =
-        std::make_shared<const Derivative>(program::derive(program, wanted, floating_outputs(program)));
-  }
+  auto& entry = known[{program.id(), wanted, given}];
+  if (entry == nullptr)
+    entry = std::make_shared<const Derivative>(program::derive(program, wanted, given));
   return entry;
 }
 
 struct ElementwiseBackward {
   std::string_view op;
-  std::shared_ptr<const Derivative> derivative;
-  std::vector<autograd::Saved> saved;
+  Program program;
+  std::map<int, autograd::Saved> saved;  // by input
   std::vector<std::uint64_t> scalars;
-  std::vector<int> wanted, given;
+  std::vector<int> wanted;
   std::vector<Shape> shapes;  // of all inputs
 
   std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
+    std::vector<int> given;
+    for (const int i : floating_outputs(program)) {
+      if (dy[static_cast<std::size_t>(i)].defined()) given.push_back(i);
+    }
+    const auto rule = derivative(program, wanted, given);
     std::vector<Tensor> operands;
-    for (const autograd::Saved& x : saved) operands.push_back(x.get(op));
+    for (const int i : rule->saved) operands.push_back(saved.at(i).get(op));
     for (const int i : given) operands.push_back(dy[static_cast<std::size_t>(i)]);
-    const std::vector<Tensor> gradients = apply(op, derivative->program, operands, scalars);
+    const std::vector<Tensor> gradients = apply(op, rule->program, operands, scalars);
     std::vector<Tensor> dx(shapes.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       const auto input = static_cast<std::size_t>(wanted[i]);
@@ -61,25 +67,26 @@ struct ElementwiseBackward {
 
 }  // namespace
 
-Plan plan_backward(std::string_view op, const Program& program, std::span<const Tensor> inputs,
-                   std::span<const std::uint64_t> scalars) {
+autograd::Backward plan_backward(std::string_view op, const Program& program,
+                                 std::span<const Tensor> inputs,
+                                 std::span<const std::uint64_t> scalars) {
   ElementwiseBackward backward{.op = op,
-                               .derivative = nullptr,
+                               .program = program,
                                .saved = {},
                                .scalars = {scalars.begin(), scalars.end()},
                                .wanted = {},
-                               .given = floating_outputs(program),
                                .shapes = {}};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     backward.shapes.push_back(inputs[i].shape());
     if (inputs[i].requires_grad()) backward.wanted.push_back(static_cast<int>(i));
   }
-  if (backward.given.empty() || backward.wanted.empty()) return {};
-  backward.derivative = derivative(program, backward.wanted);
-  for (const int i : backward.derivative->saved) {
-    backward.saved.emplace_back(inputs[static_cast<std::size_t>(i)]);
+  const std::vector<int> given = floating_outputs(program);
+  if (given.empty() || backward.wanted.empty()) return nullptr;
+  // What a subset of the outputs needs is among what all of them need.
+  for (const int i : derivative(program, backward.wanted, given)->saved) {
+    backward.saved.emplace(i, inputs[static_cast<std::size_t>(i)]);
   }
-  return {std::move(backward)};
+  return backward;
 }
 
 }  // namespace tenon::ops

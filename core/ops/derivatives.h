@@ -12,14 +12,11 @@
 
 namespace tenon::ops {
 
-/// What is kept for backward; empty where no input is to get a gradient.
-struct Plan {
-  autograd::Backward backward;
-};
-
-/// Called before the op runs, since it saves inputs. Backward is one launch over the saved inputs and
-/// the outputs' gradients, then sums over what was broadcast.
-Plan plan_backward(std::string_view op, const program::Program& program, std::span<const Tensor> inputs,
-                   std::span<const std::uint64_t> scalars);
+/// Called before the op runs, since it saves inputs; empty where no input is to get a gradient.
+/// Backward is one launch over the saved inputs and the outputs' gradients, then sums over what was
+/// broadcast.
+autograd::Backward plan_backward(std::string_view op, const program::Program& program,
+                                 std::span<const Tensor> inputs,
+                                 std::span<const std::uint64_t> scalars);
 
 }  // namespace tenon::ops

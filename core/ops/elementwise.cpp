@@ -108,7 +108,9 @@ DType promote_scalar(DType tensor, Scalar scalar) {
 }
 
 std::uint64_t scalar_bits(Binary op, Scalar scalar, DType common) {
-  return scalar.bits(compute_dtype(rule(op), common));
+  const DType dtype = compute_dtype(rule(op), common);
+  require_fits(rule(op).name, scalar, dtype);
+  return scalar.bits(dtype);
 }
 
 /// The result of an in-place op stays within x's kind: x (integer) += 1.5 would lose it silently.
@@ -130,13 +132,19 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
             "[{}] {} does not broadcast to {} in place", op, to_string(y.shape()),
             to_string(x.shape()));
   }
-  std::vector<Tensor> before(inputs.begin(), inputs.end());
-  const Plan plan = recorded ? plan_backward(op, program, before, scalars) : Plan{};
+  autograd::Backward backward;
+  std::vector<autograd::Edge> edges;
+  if (recorded) {
+    std::vector<Tensor> before;
+    for (const Tensor& y : inputs) before.push_back(y.is_same(x) ? autograd::alias(y) : y);
+    backward = plan_backward(op, program, before, scalars);
+    edges = autograd::edges_to(inputs);
+  }
   Operands operands{{x}, {}};
-  for (const Tensor& y : inputs) operands.inputs.push_back({y, 0, {}});
+  for (const Tensor& y : inputs) operands.inputs.push_back({y});
   run(op, program, {&operands, 1}, scalars);
   mark_written(x);
-  if (recorded && plan.backward) autograd::record(op, before, {&x, 1}, plan.backward);
+  if (backward) autograd::record(op, std::move(edges), {&x, 1}, std::move(backward));
 }
 
 Program unary_program(DType from, DType to, Value (*formula)(Value)) {
@@ -177,9 +185,9 @@ std::vector<Tensor> apply(std::string_view op, const Program& program, std::span
             name(expected));
   }
   const bool recorded = autograd::needs_record(inputs);
-  const Plan plan = recorded ? plan_backward(op, program, inputs, scalars) : Plan{};
+  autograd::Backward backward = recorded ? plan_backward(op, program, inputs, scalars) : nullptr;
   std::vector<Tensor> outputs = run(op, program, inputs, scalars);
-  if (recorded && plan.backward) autograd::record(op, inputs, outputs, plan.backward);
+  if (backward) autograd::record(op, inputs, outputs, std::move(backward));
   return outputs;
 }
 
@@ -301,8 +309,8 @@ std::vector<Tensor> elementwise(const program::Program& program, std::span<const
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   const DType a = impl_of(x, "where").dtype, b = impl_of(y, "where").dtype, dtype = promote(a, b);
-  require(impl_of(condition, "where").dtype == bool_, "[where] the condition is {}, not bool",
-          name(condition.dtype()));
+  const DType chosen_by = impl_of(condition, "where").dtype;
+  require(chosen_by == bool_, "[where] the condition is {}, not bool", name(chosen_by));
   program::Builder builder;
   const program::Value c = builder.input(bool_);
   const program::Value first = cast(builder.input(a), dtype);

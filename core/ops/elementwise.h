@@ -1,7 +1,6 @@
 // What ops are made of: programs by operands' dtypes, and their recorded application.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>

@@ -21,6 +21,17 @@ Shape batch_of(const Shape& shape) {
   return batch;
 }
 
+/// What the operands' leading dimensions broadcast to.
+Shape common_batch(const Shape& x, const Shape& y) {
+  const Shape a = batch_of(x), b = batch_of(y);
+  for (int d = 1; d <= std::min(a.size(), b.size()); ++d) {
+    const std::int64_t m = a[a.size() - d], n = b[b.size() - d];
+    require(m == n || m == 1 || n == 1, "[matmul] leading dimensions do not broadcast: {} x {}",
+            to_string(x), to_string(y));
+  }
+  return broadcast("matmul", a, b);
+}
+
 Shape with_matrix(Shape batch, std::int64_t rows, std::int64_t columns) {
   batch.push_back(rows);
   batch.push_back(columns);
@@ -61,7 +72,7 @@ void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shap
   const TenonMatmulAttrs attrs{sizeof(TenonMatmulAttrs), 0};
   const auto kernel = device.kernels().require(
       "matmul", {.kind = TENON_KIND_MATMUL,
-                 .acc_dtype = static_cast<std::uint8_t>(y.dtype()),
+                 .acc_dtype = static_cast<std::uint8_t>(ops::accumulator(y.dtype())),
                  .index_width = static_cast<std::uint8_t>(farthest >> 31 == 0 ? 32 : 64),
                  .rank = y.rank(),
                  .operands = operands,
@@ -76,7 +87,7 @@ void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shap
 
 /// Both of rank 2 or more and of one dtype.
 Tensor matrix_product(const Tensor& a, const Tensor& b) {
-  const Shape batch = broadcast("matmul", batch_of(a.shape()), batch_of(b.shape()));
+  const Shape batch = common_batch(a.shape(), b.shape());
   Tensor y = allocate(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), a.device());
   if (y.numel() > 0) launch_matmul(y, a, b, batch);
   const Tensor inputs[] = {a, b};
@@ -114,6 +125,7 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
   Tensor product = matrix_product(a, b);
   if (column) product = product.squeeze(-1);
   if (row) product = product.squeeze(column ? -1 : -2);
+  product.impl()->is_view = false;  // of a matrix that nobody has
   return product;
 }
 

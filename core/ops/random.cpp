@@ -7,6 +7,7 @@
 
 #include "core/base/fail.h"
 #include "core/ops/run.h"
+#include "core/ops/shuffle.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::random {
@@ -33,6 +34,10 @@ program::Program uniform_program(DType dtype) {
   const auto high_end = b.scalar(dtype), below = b.scalar(dtype);
   b.output(select(value < high_end, value, below));
   return b.build();
+}
+
+double rounded(double x, DType dtype) {
+  return dtype == f64 ? x : static_cast<double>(static_cast<float>(x));
 }
 
 /// The largest number below `x` in `dtype`.
@@ -95,8 +100,11 @@ void manual_seed(std::uint64_t seed) {
 Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, Generator& generator) {
   const DType dtype = options.dtype.value_or(f32);
   require(dtype == f32 || dtype == f64, "[uniform] {} is not drawn yet; use f32 or f64", name(dtype));
-  require(std::isfinite(range.low) && std::isfinite(range.high - range.low) && range.low < range.high,
-          "[uniform] the range {} .. {} is empty or not finite", range.low, range.high);
+  const double low = rounded(range.low, dtype), high = rounded(range.high, dtype);
+  const double span = rounded(high - low, dtype);
+  require(std::isfinite(low) && std::isfinite(span) && low < high,
+          "[uniform] the range {} .. {} is empty or not finite in {}", range.low, range.high,
+          name(dtype));
   const Tensor y = allocate(shape, dtype, options.device ? *options.device : default_device());
   Strides strides = contiguous_strides(shape);
   ops::Operands operands{{y}, {{Tensor(), 0, strides}}};
@@ -104,22 +112,28 @@ Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, 
     for (std::int64_t& stride : strides) stride *= 2;
     operands.inputs = {{Tensor(), 0, strides}, {Tensor(), 1, strides}};
   }
-  const std::uint64_t scalars[] = {
-      generator.next_offset(),        generator.seed(),
-      Scalar(range.low).bits(dtype),  Scalar(range.high - range.low).bits(dtype),
-      Scalar(range.high).bits(dtype), Scalar(before(range.high, dtype)).bits(dtype)};
+  const std::uint64_t scalars[] = {generator.next_offset(),  generator.seed(),
+                                   Scalar(low).bits(dtype),  Scalar(span).bits(dtype),
+                                   Scalar(high).bits(dtype), Scalar(before(high, dtype)).bits(dtype)};
   ops::run("uniform", uniform_program(dtype), {&operands, 1}, scalars);
   Tensor result = y;
   return options.requires_grad ? result.set_requires_grad() : result;
 }
 
-Tensor permutation(std::int64_t count, TensorOptions options, Generator& generator) {
+std::vector<std::int64_t> shuffled(std::int64_t count, Generator& generator) {
   require(count >= 0, "[permutation] the count is {}", count);
+  if (count > std::int64_t{1} << 40) {
+    fail(ErrorKind::OutOfMemory, "[permutation] out of memory: an order of {} elements", count);
+  }
   Words words(generator.seed(), generator.next_offset());
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[words.below(i)]);
-  return tensor(order, options);
+  return order;
+}
+
+Tensor permutation(std::int64_t count, TensorOptions options, Generator& generator) {
+  return tensor(shuffled(count, generator), options);
 }
 
 }  // namespace tenon::random

@@ -22,7 +22,7 @@ std::array<bool, kMaxRank> reduced_dims(std::string_view op, const Tensor& x, co
   std::array<bool, kMaxRank> reduced{};
   for (int d = 0; d < x.rank(); ++d) reduced[static_cast<std::size_t>(d)] = dims.empty();
   for (const std::int64_t dim : dims) {
-    const int d = checked_dim(op, static_cast<int>(std::clamp<std::int64_t>(dim, -99, 99)), x.rank());
+    const int d = checked_dim(op, dim, x.rank());
     require(!reduced[static_cast<std::size_t>(d)], "[{}] dimension {} is named twice in {}", op, d,
             to_string(dims));
     reduced[static_cast<std::size_t>(d)] = true;
@@ -70,6 +70,13 @@ ReduceLoop make_loop(const Tensor& x, const Tensor& result_keepdim,
   return made;
 }
 
+/// y, which no one else has seen yet, in another shape of as many elements.
+Tensor reshaped(const Tensor& y, const Shape& shape) {
+  y.impl()->shape = shape;
+  y.impl()->strides = contiguous_strides(shape);
+  return y;
+}
+
 program::Program cast_program(DType from, DType to) {
   program::Builder builder;
   builder.output(cast(builder.input(from), to));
@@ -92,7 +99,7 @@ void launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const
   const program::Program prologue = cast_program(x.dtype(), result.dtype());
   const runtime::AttachmentDesc attachment{TENON_SLOT_PROLOGUE, 1, &prologue};
   runtime::OpDesc desc{.kind = TENON_KIND_REDUCE,
-                       .acc_dtype = static_cast<std::uint8_t>(result.dtype()),
+                       .acc_dtype = static_cast<std::uint8_t>(accumulator(result.dtype())),
                        .index_width = made.loop.index_width,
                        .rank = made.loop.shape.size(),
                        .operands = operands,
@@ -136,13 +143,21 @@ DType sum_dtype(DType dtype) {
   return is_unsigned_integer(dtype) ? u64 : i64;
 }
 
-/// 1 where x is the maximum along the reduced dimensions (NaN is, among NaN), in x's dtype.
+/// Where x is the maximum along the reduced dimensions (NaN is, among NaN).
 Tensor max_mask(const Tensor& x, const Tensor& maximum) {
   program::Builder b;
   const auto a = b.input(x.dtype()), m = b.input(x.dtype());
-  b.output(cast((a == m) | ((a != a) & (m != m)), x.dtype()));
+  b.output((a == m) | ((a != a) & (m != m)));
   const Tensor inputs[] = {x, maximum};
   return run("max", b.build(), inputs).front();
+}
+
+/// dy at the maxima, shared evenly among equals; 0 elsewhere, whatever dy is.
+Tensor max_gradient(const Tensor& x, const Tensor& maximum, const Dims& axes, const Tensor& dy) {
+  const Tensor mask = max_mask(x, maximum);
+  const Tensor ones = mask.to(dy.dtype());
+  const Tensor share = dy.reshape(maximum.shape()) / (axes.empty() ? ones : sum(ones, axes, true));
+  return where(mask, share, zeros_like(share));
 }
 
 }  // namespace
@@ -151,24 +166,27 @@ Tensor max_mask(const Tensor& x, const Tensor& maximum) {
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
   const DType dtype = ops::sum_dtype(impl_of(x, "sum").dtype);
   const auto reduced = ops::reduced_dims("sum", x, dims);
-  Tensor y = ops::reduce("sum", TENON_REDUCE_SUM, x, dtype, reduced);
+  const Tensor kept = ops::reduce("sum", TENON_REDUCE_SUM, x, dtype, reduced);
+  const Shape shape = kept.shape();
+  const Tensor y = ops::reshaped(kept, ops::kept_shape(x, reduced, keepdim));
   if (autograd::needs_record({&x, 1})) {
-    autograd::record("sum", {&x, 1}, {&y, 1}, [shape = x.shape()](std::span<const Tensor> dy) {
-      return std::vector<Tensor>{dy[0].expand(shape)};
+    autograd::record("sum", {&x, 1}, {&y, 1}, [shape, from = x.shape()](std::span<const Tensor> dy) {
+      return std::vector<Tensor>{dy[0].reshape(shape).expand(from)};
     });
   }
-  return keepdim ? y : y.view(ops::kept_shape(x, reduced, false));
+  return y;
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   const DType dtype = impl_of(x, "mean").dtype;
-  const Tensor total = sum(is_floating(dtype) ? x : x.to(f32), dims, keepdim);
   const auto reduced = ops::reduced_dims("mean", x, dims);
+  // 16-bit sums and counts would overflow.
+  const Tensor total = sum(x.to(is_floating(dtype) ? ops::accumulator(dtype) : f32), dims, keepdim);
   double count = 1;
   for (int d = 0; d < x.rank(); ++d) {
     if (reduced[static_cast<std::size_t>(d)]) count *= static_cast<double>(x.shape()[d]);
   }
-  return total / count;
+  return (total / count).to(is_floating(dtype) ? dtype : f32);
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keepdim) {
@@ -179,21 +197,22 @@ Tensor max(const Tensor& x, const Dims& dims, bool keepdim) {
             "[max] {} has no elements along dimension {}", to_string(x.shape()), d);
   }
   const std::uint8_t how = dtype == bool_ ? TENON_REDUCE_ANY : TENON_REDUCE_MAX;
-  Tensor y = ops::reduce("max", how, x, dtype, reduced);
+  const Tensor kept = ops::reduce("max", how, x, dtype, reduced);
+  const Tensor value = kept.detach();
+  const Tensor y = ops::reshaped(kept, ops::kept_shape(x, reduced, keepdim));
   if (autograd::needs_record({&x, 1})) {
-    const Tensor value = y.detach();
     Dims axes;
     for (int d = 0; d < x.rank(); ++d) {
       if (reduced[static_cast<std::size_t>(d)]) axes.push_back(d);
     }
     autograd::record("max", {&x, 1}, {&y, 1},
-                     [saved = autograd::Saved(x), value, axes](std::span<const Tensor> dy) {
-                       const Tensor mask = ops::max_mask(saved.get("max"), value);
-                       const Tensor equals = axes.empty() ? mask : sum(mask, axes, true);
-                       return std::vector<Tensor>{mask * (dy[0] / equals)};
+                     [saved = autograd::Saved(x), maximum = autograd::Saved(value),
+                      axes](std::span<const Tensor> dy) {
+                       return std::vector<Tensor>{
+                           ops::max_gradient(saved.get("max"), maximum.get("max"), axes, dy[0])};
                      });
   }
-  return keepdim ? y : y.view(ops::kept_shape(x, reduced, false));
+  return y;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

@@ -2,6 +2,7 @@
 #include "core/ops/run.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include <tenon/autograd.h>
 
@@ -105,11 +106,6 @@ std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const pr
   }
   const runtime::AttachmentDesc body{TENON_SLOT_BODY, static_cast<std::uint16_t>(outputs), &program};
   const int rank = packed.loop.shape.size();
-  if (rank > static_cast<int>(device.limits().max_rank)) {
-    fail(ErrorKind::Unsupported,
-         "[{}] {} takes {} dimensions at most, this needs {}; contiguous() operands need one", op,
-         device.name(), device.limits().max_rank, rank);
-  }
   return device.kernels().require(op, {.kind = TENON_KIND_ELEMENTWISE,
                                        .index_width = packed.loop.index_width,
                                        .rank = rank,
@@ -117,6 +113,30 @@ std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const pr
                                        .operands = operands,
                                        .attachments = {&body, 1}});
 }
+
+/// Packs for one launch: of one layout, and none writes a storage that another one uses.
+struct Group {
+  explicit Group(const Packed& model) : first(model) {}
+
+  bool takes(Packed& packed) {
+    if (!packed.same_layout(first)) return false;
+    const bool clashes =
+        std::any_of(packed.accesses.begin(), packed.accesses.end(), [&](const auto& access) {
+          return written.contains(access.storage) || (access.writes && used.contains(access.storage));
+        });
+    if (clashes) return false;
+    for (const runtime::Access& access : packed.accesses) {
+      used.insert(access.storage);
+      if (access.writes) written.insert(access.storage);
+    }
+    packs.push_back(&packed);
+    return true;
+  }
+
+  const Packed& first;
+  std::vector<Packed*> packs;
+  std::unordered_set<const runtime::Storage*> used, written;
+};
 
 void launch_group(std::string_view op, const program::Program& program, runtime::DeviceState& device,
                   std::span<Packed*> group, std::span<const std::uint64_t> scalars) {
@@ -131,6 +151,10 @@ void launch_group(std::string_view op, const program::Program& program, runtime:
 }
 
 }  // namespace
+
+DType accumulator(DType dtype) {
+  return dtype == f16 || dtype == bf16 ? f32 : dtype;
+}
 
 Device common_device(std::string_view op, std::span<const Tensor> inputs) {
   const Device device = inputs.front().device();
@@ -154,11 +178,9 @@ void run(std::string_view op, const program::Program& program, std::span<const O
   std::vector<Packed*> left;
   for (Packed& packed : all) left.push_back(&packed);
   while (!left.empty()) {
-    const auto other = std::partition(left.begin(), left.end(), [first = left.front()](Packed* packed) {
-      return packed->same_layout(*first);
-    });
-    launch_group(op, program, device, {left.begin(), other}, scalars);
-    left.erase(left.begin(), other);
+    Group group(*left.front());
+    std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
+    launch_group(op, program, device, group.packs, scalars);
   }
 }
 

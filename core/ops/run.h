@@ -34,6 +34,9 @@ void run(std::string_view op, const program::Program& program, std::span<const O
 std::vector<Tensor> run(std::string_view op, const program::Program& program,
                         std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
 
+/// What sums of elements of `dtype` are kept in: 16-bit floats in f32.
+DType accumulator(DType dtype);
+
 /// The device of all inputs; InvalidArgument where they differ.
 Device common_device(std::string_view op, std::span<const Tensor> inputs);
 

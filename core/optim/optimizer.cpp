@@ -68,6 +68,13 @@ class Step {
     ops::Operands operands{std::move(outputs), {}};
     for (const Tensor& x : inputs) operands.inputs.push_back({x});
     const Tensor& p = operands.outputs.front();
+    ops::common_device(op_, inputs);
+    for (const Tensor& x : inputs) {
+      require(x.shape() == p.shape() && x.dtype() == p.dtype(),
+              "[{}] the parameter is {} {}, its gradient or state {} {}", op_, name(p.dtype()),
+              to_string(p.shape()), name(x.dtype()), to_string(x.shape()));
+    }
+    for (const Tensor& y : operands.outputs) require_writable(op_, y);
     std::vector<std::uint64_t> bits;
     for (const double s : scalars) bits.push_back(Scalar(s).bits(p.dtype()));
     groups_[{p.device().name(), p.dtype(), bits}].push_back(std::move(operands));
@@ -105,6 +112,13 @@ Tensor& state_for(std::vector<Tensor>& list, std::size_t i, const Tensor& parame
 Optimizer::Optimizer(std::vector<nn::Parameter> parameters, double lr)
     : parameters_(std::move(parameters)) {
   require(!parameters_.empty(), "[Optimizer] there are no parameters");
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    require(parameters_[i].defined(), "[Optimizer] parameter {} is undefined", i);
+    for (std::size_t k = 0; k < i; ++k) {
+      require(!parameters_[i].is_same(parameters_[k]), "[Optimizer] parameter {} is parameter {} again",
+              i, k);
+    }
+  }
   set_lr(lr);
 }
 
@@ -157,7 +171,7 @@ void Adam::step() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
     if (!p.grad().defined()) continue;
-    const auto t = static_cast<double>(++steps_[i]);
+    const auto t = static_cast<double>(steps_[i] + 1);
     const double beta1 = options_.beta1, beta2 = options_.beta2;
     const double rate = lr() / (1 - std::pow(beta1, t));
     const double root = 1 / std::sqrt(1 - std::pow(beta2, t));
@@ -167,6 +181,9 @@ void Adam::step() {
     step.add(scalars, {p, m, v}, {p, p.grad(), m, v});
   }
   step.run();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i].grad().defined()) ++steps_[i];
+  }
 }
 
 }  // namespace tenon::optim

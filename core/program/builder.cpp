@@ -1,9 +1,8 @@
 // Builds programs: each opcode's operands are checked by its group in opcodes.def.
-#include <bit>
-#include <limits>
+
+#include <tenon/scalar.h>
 
 #include "core/base/fail.h"
-#include "core/base/half.h"
 #include "core/program/draft.h"
 
 namespace tenon::program {
@@ -92,48 +91,6 @@ void check(const Operation& op) {
   }
 }
 
-template <class I>
-std::uint64_t saturated(double value) {
-  using Limits = std::numeric_limits<I>;
-  if (value != value) return 0;
-  if (value <= static_cast<double>(Limits::min())) return static_cast<std::uint64_t>(Limits::min());
-  if (value >= static_cast<double>(Limits::max())) return static_cast<std::uint64_t>(Limits::max());
-  return static_cast<std::uint64_t>(static_cast<I>(value));
-}
-
-/// The low bytes are the value's bits.
-std::uint64_t converted(DType dtype, double value) {
-  switch (dtype) {
-    case bool_:
-      return value != 0;
-    case u8:
-      return saturated<std::uint8_t>(value);
-    case i8:
-      return saturated<std::int8_t>(value);
-    case u16:
-      return saturated<std::uint16_t>(value);
-    case i16:
-      return saturated<std::int16_t>(value);
-    case u32:
-      return saturated<std::uint32_t>(value);
-    case i32:
-      return saturated<std::int32_t>(value);
-    case u64:
-      return saturated<std::uint64_t>(value);
-    case i64:
-      return saturated<std::int64_t>(value);
-    case f16:
-      return f16_bits(value);
-    case bf16:
-      return bf16_bits(value);
-    case f32:
-      return std::bit_cast<std::uint32_t>(static_cast<float>(value));
-    case f64:
-      return std::bit_cast<std::uint64_t>(value);
-  }
-  return 0;
-}
-
 /// The reference of the next element; a draft may hold more than a program, until it is canonical.
 std::uint16_t next_ref(std::uint32_t kind, std::size_t count, std::string_view what) {
   if (count > TENON_REF_INDEX(0xffff)) {
@@ -190,7 +147,7 @@ Value Builder::scalar(DType dtype) {
 }
 
 Value Builder::constant(DType dtype, double value) {
-  return constant_bits(dtype, converted(dtype, value));
+  return constant_bits(dtype, Scalar(value).bits(dtype));
 }
 
 Value Builder::constant_bits(DType dtype, std::uint64_t bits) {

@@ -113,6 +113,9 @@ int Program::output_count() const {
 int Program::scalar_count() const {
   return static_cast<int>(View(*this).scalars.size());
 }
+int Program::constant_count() const {
+  return static_cast<int>(View(*this).constants.size());
+}
 int Program::instruction_count() const {
   return static_cast<int>(View(*this).instructions.size());
 }

@@ -1,10 +1,12 @@
 // Elements from place to place: devices, dtypes, layouts, the host.
+#include <array>
+
 #include <tenon/ops.h>
 #include <tenon/tensor.h>
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/base/half.h"
+#include "core/base/read_scalar.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/run.h"
 #include "core/runtime/device_state.h"
@@ -74,20 +76,21 @@ Tensor Tensor::to(Device device) const {
 
 Tensor& Tensor::copy_(const Tensor& src) {
   impl_of(*this, "copy_");
+  impl_of(src, "copy_");
   require_writable("copy_", *this);
-  require(broadcast("copy_", shape(), impl_of(src, "copy_").shape) == shape(),
-          "[copy_] {} does not broadcast to {}", tenon::to_string(src.shape()),
-          tenon::to_string(shape()));
+  require(broadcast("copy_", shape(), src.shape()) == shape(), "[copy_] {} does not broadcast to {}",
+          tenon::to_string(src.shape()), tenon::to_string(shape()));
   const Tensor both[] = {*this, src};
   const bool recorded = autograd::needs_record(both);
   autograd::check_in_place("copy_", *this, recorded);
-  const Tensor here = src.to(device());
-  assign(*this, here.detach());
+  std::vector<autograd::Edge> edges;
+  if (recorded) edges = autograd::edges_to({&src, 1});
+  assign(*this, src.detach().to(device()));
   mark_written(*this);
   if (recorded) {
     // What this was before is gone, so only src gets a gradient.
     autograd::record(
-        "copy_", {&src, 1}, {this, 1},
+        "copy_", std::move(edges), {this, 1},
         [from = src.shape(), dtype = src.dtype(), home = src.device()](std::span<const Tensor> dy) {
           return std::vector<Tensor>{sum_to(dy[0], from).to(dtype).to(home)};
         });
@@ -99,6 +102,7 @@ Tensor& Tensor::fill_(Scalar value) {
   const DType dtype = impl_of(*this, "fill_").dtype;
   require_writable("fill_", *this);
   autograd::check_in_place("fill_", *this, autograd::needs_record({this, 1}));
+  require_fits("fill_", value, dtype);
   program::Builder b;
   b.output(b.scalar(dtype));
   const ops::Operands operands{{*this}, {}};
@@ -112,39 +116,9 @@ Tensor& Tensor::fill_(Scalar value) {
 Scalar Tensor::item_scalar() const {
   require(numel() == 1, "[item] the tensor has shape {}: item() takes exactly one element",
           tenon::to_string(shape()));
-  const auto value = [&]<class T>(T x) {
-    read(std::as_writable_bytes(std::span(&x, 1)));
-    return x;
-  };
-  switch (dtype()) {
-    case bool_:
-      return value(std::uint8_t{}) != 0;
-    case u8:
-      return value(std::uint8_t{});
-    case i8:
-      return value(std::int8_t{});
-    case u16:
-      return value(std::uint16_t{});
-    case i16:
-      return value(std::int16_t{});
-    case u32:
-      return value(std::uint32_t{});
-    case i32:
-      return value(std::int32_t{});
-    case u64:
-      return value(std::uint64_t{});
-    case i64:
-      return value(std::int64_t{});
-    case f16:
-      return f16_value(value(std::uint16_t{}));
-    case bf16:
-      return bf16_value(value(std::uint16_t{}));
-    case f32:
-      return value(float{});
-    case f64:
-      return value(double{});
-  }
-  return 0;
+  std::array<std::byte, 8> bytes;
+  read(std::span(bytes).first(static_cast<std::size_t>(size_of(dtype()))));
+  return read_scalar(dtype(), bytes.data());
 }
 
 void Tensor::read(std::span<std::byte> bytes) const {

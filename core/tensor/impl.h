@@ -12,7 +12,7 @@
 namespace tenon {
 
 namespace autograd {
-struct Node;
+class Node;
 }
 
 namespace detail {
@@ -38,13 +38,16 @@ struct TensorImpl {
 /// The handle's target; InvalidArgument, naming `op`, for an undefined tensor.
 detail::TensorImpl& impl_of(const Tensor& x, std::string_view op);
 
+/// InvalidArgument, naming `op`, where an integer is out of dtype's range.
+void require_fits(std::string_view op, Scalar value, DType dtype);
+
 /// A row-major tensor whose elements are not set.
 Tensor allocate(const Shape& shape, DType dtype, Device device);
 /// A tensor on x's storage, outside any graph.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset);
 
 /// A dimension counted from the front; InvalidArgument, naming `op`, out of range.
-int checked_dim(std::string_view op, int dim, int rank);
+int checked_dim(std::string_view op, std::int64_t dim, int rank);
 
 /// Whether the elements' bytes lie row-major without gaps.
 bool is_contiguous(const Shape& shape, const Strides& strides);

@@ -1,39 +1,57 @@
 // Tensors as text, laid out as NumPy does.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <ostream>
 
 #include <fmt/format.h>
 #include <tenon/tensor.h>
 
+#include "core/base/read_scalar.h"
+
 namespace tenon {
 namespace {
 
 constexpr std::int64_t kEdge = 3;           // elements shown at each end of a long dimension
-constexpr std::int64_t kSummarised = 1000;  // from this many elements on
+constexpr std::int64_t kSummarised = 1000;  // beyond this many elements
 
-/// Digits after the point that all elements need, at most 8; -1 where a magnitude asks for exponents.
-int decimals_for(const std::vector<double>& values, bool single) {
-  int decimals = 0;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    const double size = std::abs(value);
-    if (size >= 1e8 || (size > 0 && size < 1e-4)) return -1;
-    const std::string text =
-        single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
-    const auto point = text.find('.');
-    if (point != std::string::npos)
-      decimals = std::max(decimals, static_cast<int>(text.size() - point) - 1);
-  }
-  return std::min(decimals, 8);
+/// How floating elements are written: with how many digits after the point, and whether with exponents.
+struct Style {
+  bool single = false;  // as many digits as tell an f32 from its neighbours, else an f64
+  bool exponent = false;
+  int digits = 0;
+};
+
+std::string digits_of(double value, const Style& style) {
+  return style.exponent ? fmt::format("{:.{}e}", value, style.digits)
+                        : fmt::format("{:.{}f}", value, style.digits);
 }
 
-std::string float_text(double value, int decimals) {
+/// The fewest digits, 8 at most, that give each element back.
+Style style_for(const std::vector<double>& values, bool single) {
+  Style style{.single = single};
+  const double least = single ? double{1e-4f} : 1e-4;
+  for (const double value : values) {
+    const double size = std::abs(value);
+    style.exponent |= std::isfinite(value) && (size >= 1e8 || (size > 0 && size < least));
+  }
+  const auto given_back = [&](double value) {
+    const std::string text = digits_of(value, style);
+    return single ? std::strtof(text.c_str(), nullptr) == static_cast<float>(value)
+                  : std::strtod(text.c_str(), nullptr) == value;
+  };
+  for (const double value : values) {
+    while (std::isfinite(value) && style.digits < 8 && !given_back(value)) ++style.digits;
+  }
+  return style;
+}
+
+std::string float_text(double value, const Style& style) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  if (decimals < 0) return fmt::format("{:.8g}", value);
-  std::string text = fmt::format("{:.{}f}", value, decimals);
-  if (decimals == 0) return text + ".";
+  std::string text = digits_of(value, style);
+  if (style.digits == 0) return text.insert(std::min(text.find('e'), text.size()), ".");
+  if (style.exponent) return text;
   const std::size_t kept = text.find_last_not_of('0') + 1;
   return text.replace(kept, std::string::npos, text.size() - kept, ' ');
 }
@@ -53,30 +71,40 @@ std::vector<std::size_t> shown_elements(const Shape& shape, const Shape& shown) 
   return elements;
 }
 
-template <class T>
-std::vector<T> pick(const Tensor& x, const std::vector<std::size_t>& elements) {
-  const std::vector<T> all = x.to_vector<T>();
-  std::vector<T> picked;
-  for (const std::size_t i : elements) picked.push_back(all[i]);
+/// The elements of these places, converted on the host: the device may not know the dtype of the text.
+std::vector<Scalar> pick(const Tensor& x, const std::vector<std::size_t>& elements) {
+  const auto size = static_cast<std::size_t>(size_of(x.dtype()));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(x.numel()) * size);
+  x.read(bytes);
+  std::vector<Scalar> picked;
+  for (const std::size_t i : elements)
+    picked.push_back(read_scalar(x.dtype(), bytes.data() + i * size));
   return picked;
+}
+
+std::vector<std::string> float_texts(const std::vector<Scalar>& elements, bool single) {
+  std::vector<double> values;
+  for (const Scalar& element : elements) values.push_back(element.to_double());
+  const Style style = style_for(values, single);
+  std::vector<std::string> texts;
+  for (const double value : values) texts.push_back(float_text(value, style));
+  return texts;
+}
+
+std::string integer_text(const Scalar& value, DType dtype) {
+  if (dtype == bool_) return value.to<bool>() ? "true" : "false";
+  return dtype == u64 ? fmt::format("{}", value.to<std::uint64_t>())
+                      : fmt::format("{}", value.to_int64());
 }
 
 /// The shown elements, padded to one width.
 std::vector<std::string> texts_of(const Tensor& x, const std::vector<std::size_t>& elements) {
+  const std::vector<Scalar> values = pick(x, elements);
   std::vector<std::string> texts;
   if (is_floating(x.dtype())) {
-    const auto values = pick<double>(x.to(f64), elements);
-    const int decimals = decimals_for(values, x.dtype() != f64);
-    for (const double value : values) texts.push_back(float_text(value, decimals));
-  } else if (x.dtype() == bool_) {
-    for (const bool value : pick<bool>(x, elements)) texts.push_back(value ? "true" : "false");
-  } else if (x.dtype() == u64) {
-    for (const std::uint64_t value : pick<std::uint64_t>(x, elements))
-      texts.push_back(fmt::format("{}", value));
+    texts = float_texts(values, x.dtype() != f64);
   } else {
-    for (const std::int64_t value : pick<std::int64_t>(x.to(i64), elements)) {
-      texts.push_back(fmt::format("{}", value));
-    }
+    for (const Scalar& value : values) texts.push_back(integer_text(value, x.dtype()));
   }
   std::size_t width = 0;
   for (const std::string& text : texts) width = std::max(width, text.size());
@@ -117,7 +145,7 @@ class Layout {
 std::string Tensor::to_string() const {
   if (!defined()) return "undefined";
   Shape shown = shape();
-  if (numel() >= kSummarised) {
+  if (numel() > kSummarised) {
     for (std::int64_t& extent : shown) extent = std::min(extent, 2 * kEdge);
   }
   const auto texts = texts_of(detach(), shown_elements(shape(), shown));

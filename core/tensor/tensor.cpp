@@ -26,10 +26,10 @@ detail::TensorImpl& impl_of(const Tensor& x, std::string_view op) {
   return *x.impl();
 }
 
-int checked_dim(std::string_view op, int dim, int rank) {
+int checked_dim(std::string_view op, std::int64_t dim, int rank) {
   require(dim >= -rank && dim < rank, "[{}] dimension {} is out of range for a tensor of {} dimensions",
           op, dim, rank);
-  return dim < 0 ? dim + rank : dim;
+  return static_cast<int>(dim < 0 ? dim + rank : dim);
 }
 
 bool is_contiguous(const Shape& shape, const Strides& strides) {
@@ -74,6 +74,11 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
   impl.offset = offset;
   impl.is_view = true;
   return view;
+}
+
+void require_fits(std::string_view op, Scalar value, DType dtype) {
+  if (value.fits(dtype)) return;
+  fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, value.to_int64(), name(dtype));
 }
 
 void require_writable(std::string_view op, const Tensor& x) {

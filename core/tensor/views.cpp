@@ -87,7 +87,7 @@ Range clamp(const Slice& slice, std::int64_t extent) {
   const std::int64_t stop = slice.stop ? place(*slice.stop) : step > 0 ? high : low;
   const std::int64_t span = step > 0 ? stop - start : start - stop;
   const std::int64_t size = step > 0 ? step : -step;
-  return {start, span <= 0 ? 0 : (span + size - 1) / size, step};
+  return {start, span <= 0 ? 0 : (span - 1) / size + 1, step};
 }
 
 /// Zeros of `shape` with dy where the slice was: the reverse of slice.
@@ -124,7 +124,7 @@ Tensor Tensor::permute(const Dims& dims) const {
   Strides strides = shape;
   Dims inverse = Dims::filled(rank(), -1);
   for (int i = 0; i < rank(); ++i) {
-    const int d = checked_dim("permute", static_cast<int>(dims[i]), rank());
+    const int d = checked_dim("permute", dims[i], rank());
     require(inverse[d] == -1, "[permute] dimension {} is named twice in {}", d, tenon::to_string(dims));
     inverse[d] = i;
     shape[i] = this->shape()[d];
@@ -167,6 +167,7 @@ Tensor Tensor::select(int dim, std::int64_t index) const {
 }
 
 Tensor Tensor::expand(const Shape& shape) const {
+  tenon::numel(shape);  // extents must be countable
   require(shape.size() >= rank() && broadcast("expand", this->shape(), shape) == shape,
           "[expand] {} does not stretch to {}", tenon::to_string(this->shape()),
           tenon::to_string(shape));

@@ -36,9 +36,9 @@ class Module {
  public:
   Module();
 
-  /// All parameters, this module's first, then the children's in order.
+  /// All parameters, this module's first, then the children's in order, a shared one once.
   std::vector<Parameter> parameters() const;
-  /// The same with names such as "0.weight".
+  /// The same with names such as "0.weight", a shared one under each of its names.
   std::vector<std::pair<std::string, Parameter>> named_parameters() const;
   /// Names and the parameters themselves, outside any graph.
   StateDict state_dict() const;

@@ -35,7 +35,7 @@ TENON_BINARY(operator!=)
 /// x where condition (bool), else y.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
-// --- One operand. Integers become f32 but for neg and abs ---
+// --- One operand. Integers become f32 but for neg, abs and relu ---
 
 Tensor operator-(const Tensor& x);
 Tensor abs(const Tensor& x);
@@ -68,7 +68,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // --- Linear algebra ---
 
 /// (..., M, K) x (..., K, N) -> (..., M, N), leading dimensions broadcast; a 1-D operand is a row
-/// (left) or a column (right), and its dimension leaves the result. Both of one dtype.
+/// (left) or a column (right), and its dimension leaves the result. Operands promote.
 Tensor matmul(const Tensor& x, const Tensor& y);
 
 }  // namespace tenon

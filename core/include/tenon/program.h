@@ -60,6 +60,7 @@ class Program {
   int input_count() const;
   int output_count() const;
   int scalar_count() const;
+  int constant_count() const;
   int instruction_count() const;
   DType input_dtype(int i) const;
   DType scalar_dtype(int i) const;

@@ -13,6 +13,7 @@
 #include <tenon/optim.h>
 #include <tenon/program.h>
 #include <tenon/random.h>
+#include <tenon/scalar.h>
 #include <tenon/shape.h>
 #include <tenon/tensor.h>
 #include <tenon/version.h>

@@ -17,6 +17,7 @@
 #include <tenon/device.h>
 #include <tenon/dtype.h>
 #include <tenon/error.h>
+#include <tenon/scalar.h>
 #include <tenon/shape.h>
 
 #pragma GCC visibility push(default)
@@ -27,34 +28,6 @@ struct TensorImpl;
 void retain(TensorImpl* impl) noexcept;
 void release(TensorImpl* impl) noexcept;
 }  // namespace detail
-
-/// A C++ number on its way into an op; it does not promote a tensor within its kind
-/// (bool, integer, floating).
-class Scalar {
- public:
-  template <class T>
-    requires std::is_arithmetic_v<T>
-  Scalar(T value)  // NOLINT: implicit, so that `x * 2` works
-      : is_bool_(std::is_same_v<T, bool>), is_floating_(std::is_floating_point_v<T>) {
-    if constexpr (std::is_floating_point_v<T>) {
-      floating_ = static_cast<double>(value);
-    } else {
-      integer_ = static_cast<std::int64_t>(value);
-      is_unsigned_ = std::is_unsigned_v<T> && sizeof(T) == 8;
-    }
-  }
-  bool is_bool() const { return is_bool_; }
-  bool is_floating() const { return is_floating_; }
-  double to_double() const;
-  std::int64_t to_int64() const;
-  /// The bits of this number as `dtype`, in the low bytes: what a program's scalar takes.
-  std::uint64_t bits(DType dtype) const;
-
- private:
-  double floating_ = 0;
-  std::int64_t integer_ = 0;
-  bool is_bool_ = false, is_floating_ = false, is_unsigned_ = false;
-};
 
 /// Where and as what a new tensor is made; what is left out is the default.
 struct TensorOptions {
@@ -100,10 +73,7 @@ class Tensor {
   /// The only element; throws if there are more or none.
   template <class T>
   T item() const {
-    if constexpr (std::is_floating_point_v<T>)
-      return static_cast<T>(item_scalar().to_double());
-    else
-      return static_cast<T>(item_scalar().to_int64());
+    return item_scalar().to<T>();
   }
   Scalar item_scalar() const;
   /// A copy of the elements in row-major order; T must be the dtype's C++ type.
@@ -300,7 +270,14 @@ Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<
 /// A vector of any arithmetic type; the dtype is the element's.
 template <class T>
 Tensor tensor(const std::vector<T>& values, TensorOptions options = {}) {
-  return from_values(std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, options);
+  const Shape shape{static_cast<std::int64_t>(values.size())};
+  if constexpr (std::is_same_v<T, bool>) {  // a vector of bool has no elements to point at
+    std::vector<detail::Plain<bool>> plain;
+    for (const bool value : values) plain.push_back({value});
+    return detail::from_plain(std::span<const detail::Plain<bool>>(plain), shape, bool_, options);
+  } else {
+    return from_values(std::span<const T>(values), shape, options);
+  }
 }
 
 template <class T>

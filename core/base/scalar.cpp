@@ -1,11 +1,13 @@
 // Numbers on their way into ops.
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
-#include <tenon/tensor.h>
+#include <tenon/scalar.h>
 
 #include "core/base/half.h"
+#include "core/base/read_scalar.h"
 
 namespace tenon {
 namespace {
@@ -29,7 +31,18 @@ double Scalar::to_double() const {
 }
 
 std::int64_t Scalar::to_int64() const {
-  return is_floating_ ? saturate<std::int64_t>(floating_) : integer_;
+  if (is_floating_) return saturate<std::int64_t>(floating_);
+  return is_unsigned_ && integer_ < 0 ? std::numeric_limits<std::int64_t>::max() : integer_;
+}
+
+bool Scalar::fits(DType dtype) const {
+  if (is_floating_ || is_bool_ || !is_integer(dtype)) return true;
+  if (is_unsigned_ && integer_ < 0) return dtype == u64;  // beyond the signed range
+  if (dtype == u64) return integer_ >= 0;
+  const int width = static_cast<int>(size_of(dtype)) * 8 - (is_signed_integer(dtype) ? 1 : 0);
+  if (width >= 63) return true;
+  const std::int64_t top = std::int64_t{1} << width;
+  return integer_ < top && integer_ >= (is_signed_integer(dtype) ? -top : 0);
 }
 
 std::uint64_t Scalar::bits(DType dtype) const {
@@ -64,6 +77,42 @@ std::uint64_t Scalar::bits(DType dtype) const {
       return std::bit_cast<std::uint32_t>(static_cast<float>(to_double()));
     case f64:
       return std::bit_cast<std::uint64_t>(to_double());
+  }
+  return 0;
+}
+
+Scalar read_scalar(DType dtype, const std::byte* from) {
+  const auto value = [&]<class T>(T x) {
+    std::memcpy(&x, from, sizeof x);
+    return x;
+  };
+  switch (dtype) {
+    case bool_:
+      return value(std::uint8_t{}) != 0;
+    case u8:
+      return value(std::uint8_t{});
+    case i8:
+      return value(std::int8_t{});
+    case u16:
+      return value(std::uint16_t{});
+    case i16:
+      return value(std::int16_t{});
+    case u32:
+      return value(std::uint32_t{});
+    case i32:
+      return value(std::int32_t{});
+    case u64:
+      return value(std::uint64_t{});
+    case i64:
+      return value(std::int64_t{});
+    case f16:
+      return f16_value(value(std::uint16_t{}));
+    case bf16:
+      return bf16_value(value(std::uint16_t{}));
+    case f32:
+      return value(float{});
+    case f64:
+      return value(double{});
   }
   return 0;
 }
