@@ -1,0 +1,107 @@
+// Tensors as text; the expected strings are those of NumPy 2.4's str().
+#include <cstdint>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <tenon/ops.h>
+
+#include "tests/support/devices.h"
+
+namespace tenon::test {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+std::string text(const Tensor& x) {
+  return x.to_string();
+}
+
+TEST(Print, FloatsInOneColumn) {
+  EXPECT_EQ(text(tensor({1.0, 2.0, 3.0})), "[1. 2. 3.]");
+  EXPECT_EQ(text(tensor({1.5, -2.25, 3.0})), "[ 1.5  -2.25  3.  ]");
+  EXPECT_EQ(text(tensor({{1.5}, {-10.25}})), "[[  1.5 ]\n [-10.25]]");
+  EXPECT_EQ(text(tensor({123.456, 0.5})), "[123.456   0.5  ]");
+  EXPECT_EQ(text(tensor({0.1, 1.0 / 3})), "[0.1        0.33333334]");
+  EXPECT_EQ(text(tensor({0.0001})), "[0.0001]");
+  EXPECT_EQ(text(tensor(2.5)), "2.5");
+  EXPECT_EQ(text(tensor({-0.0})), "[-0.]");
+}
+
+TEST(Print, NanAndInfinities) {
+  EXPECT_EQ(text(tensor({kNan, 1.5, kInf})), "[nan 1.5 inf]");
+  EXPECT_EQ(text(tensor({kNan, 1.0})), "[nan  1.]");
+  EXPECT_EQ(text(tensor({-kInf, -0.0})), "[-inf  -0.]");
+}
+
+TEST(Print, IntegersAndBools) {
+  EXPECT_EQ(text(tensor({{1, -20}, {300, 4}})), "[[  1 -20]\n [300   4]]");
+  EXPECT_EQ(text(tensor({{{1, 2}}, {{3, 4}}})), "[[[1 2]]\n\n [[3 4]]]");
+  EXPECT_EQ(text(tensor(7)), "7");
+  EXPECT_EQ(text(tensor({true, false})), "[ true false]") << "as C++ writes them";
+  EXPECT_EQ(text(arange(2).reshape({1, 1, 1, 2}).expand({2, 1, 2, 2})),
+            "[[[[0 1]\n   [0 1]]]\n\n\n [[[0 1]\n   [0 1]]]]");
+}
+
+TEST(Print, DTypesThatAreNotTheUsualOnesAreNamed) {
+  EXPECT_EQ(text(tensor({1.0 / 3, 2.0}, {.dtype = f64})), "[0.33333333 2.        ], dtype=f64");
+  EXPECT_EQ(text(tensor({123456.789}, {.dtype = f64})), "[123456.789], dtype=f64");
+  EXPECT_EQ(text(tensor({1, 2}, {.dtype = i32})), "[1 2], dtype=i32");
+  EXPECT_EQ(text(full({1}, ~std::uint64_t{0}, {.dtype = u64})), "[18446744073709551615], dtype=u64");
+  EXPECT_EQ(text(full({1}, 4294967295, {.dtype = u32})), "[4294967295], dtype=u32");
+}
+
+TEST(Print, EmptyOnesShowTheirShape) {
+  EXPECT_EQ(text(zeros({0})), "[], shape=(0,)");
+  EXPECT_EQ(text(zeros({2, 0, 3}, {.dtype = i32})), "[], shape=(2, 0, 3), dtype=i32");
+  EXPECT_EQ(text(Tensor()), "undefined");
+}
+
+TEST(Print, LongOnesAreSummarised) {
+  EXPECT_EQ(text(arange(1001)), "[   0    1    2 ...  998  999 1000]");
+  EXPECT_THAT(text(arange(1000)), testing::HasSubstr(" 500 ")) << "a thousand are shown in full";
+  EXPECT_EQ(text(arange(2000).reshape({40, 50})),
+            "[[   0    1    2 ...   47   48   49]\n [  50   51   52 ...   97   98   99]\n"
+            " [ 100  101  102 ...  147  148  149]\n ...\n [1850 1851 1852 ... 1897 1898 1899]\n"
+            " [1900 1901 1902 ... 1947 1948 1949]\n [1950 1951 1952 ... 1997 1998 1999]]");
+  EXPECT_EQ(text(arange(1200).reshape({2, 600}).slice(1, {.step = -1})),
+            "[[ 599  598  597 ...    2    1    0]\n [1199 1198 1197 ...  602  601  600]]");
+}
+
+TEST(Print, LargeAndSmallMagnitudesUseExponents) {
+  EXPECT_EQ(text(tensor({1e8})), "[1.e+08]");
+  EXPECT_EQ(text(tensor({1e-5, 1.0})), "[1.e-05 1.e+00]");
+  EXPECT_EQ(text(tensor({1e10, -1.25, 0.1}, {.dtype = f64})),
+            "[ 1.00e+10 -1.25e+00  1.00e-01], dtype=f64");
+  EXPECT_EQ(text(tensor({1e-10, 1.0 / 3})), "[1.0000000e-10 3.3333334e-01]");
+  EXPECT_EQ(text(tensor({1e16, 1.0 / 3}, {.dtype = f64})),
+            "[1.00000000e+16 3.33333333e-01], dtype=f64");
+}
+
+class PrintOn : public testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Devices, PrintOn, testing::ValuesIn(test_devices()), device_test_name);
+
+TEST_P(PrintOn, NamesADeviceThatIsNotTheDefault) {
+  const Device here = device(GetParam());
+  const std::string suffix = here == default_device() ? "" : ", device=" + GetParam();
+  const Tensor x = tensor({{1, 2}, {3, 4}}, {.device = here});
+  EXPECT_EQ(text(x.transpose(0, 1)), "[[1 3]\n [2 4]]" + suffix);
+  EXPECT_EQ(text(x.slice(1, {.step = -1}).to(f64)), "[[2. 1.]\n [4. 3.]], dtype=f64" + suffix);
+  std::ostringstream out;
+  out << x.select(0, 0);
+  EXPECT_EQ(out.str(), "[1 2]" + suffix);
+}
+
+TEST_P(PrintOn, PrintsTensorsOfAGraph) {
+  Tensor x = tensor({1.5}, {.device = device(GetParam()), .requires_grad = true});
+  EXPECT_EQ(text(x * 2).substr(0, 4), "[3.]");
+}
+
+}  // namespace
+}  // namespace tenon::test
