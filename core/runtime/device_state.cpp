@@ -77,9 +77,14 @@ DeviceState::~DeviceState() = default;
 
 TenonDevice* DeviceState::handle() {
   check_not_forked();
-  std::call_once(opened_,
-                 [this] { check_status(*this, "device_open", api_.device_open(index_, &handle_)); });
-  return handle_;
+  if (TenonDevice* handle = handle_.load(std::memory_order_acquire)) return handle;
+  const std::lock_guard lock(opening_);  // not call_once: under TSan it hangs after an exception
+  TenonDevice* handle = handle_.load(std::memory_order_relaxed);
+  if (handle == nullptr) {
+    check_status(*this, "device_open", api_.device_open(index_, &handle));
+    handle_.store(handle, std::memory_order_release);
+  }
+  return handle;
 }
 
 void DeviceState::close() {

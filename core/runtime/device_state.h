@@ -53,8 +53,8 @@ class DeviceState {
   std::string name_;
   TenonDeviceInfo limits_;
   DeviceInfo info_;
-  std::once_flag opened_;
-  TenonDevice* handle_ = nullptr;
+  std::mutex opening_;
+  std::atomic<TenonDevice*> handle_{nullptr};
   Counters counters_;
   std::unique_ptr<StreamTable> streams_;
   std::unique_ptr<Pool> pool_;

@@ -133,6 +133,33 @@ TEST_P(InPlace, OverlappingOperandsBehaveAsIfCopied) {
   expect_equals(copied, Array<std::int64_t>{{6}, {0, 1, 0, 1, 2, 3}});
 }
 
+TEST_P(InPlace, LongOverlapsToo) {  // longer than any block that a device may read before it writes
+  constexpr std::int64_t kCount = 70'000;
+  const Array<std::int64_t> base = whole_array<std::int64_t>({kCount}, 1);
+  for (const bool forward : {true, false}) {
+    const Slice rest{.start = 1}, most{.stop = -1};
+    Tensor x = to_tensor(base, device_);
+    x.slice(0, forward ? rest : most) += x.slice(0, forward ? most : rest);
+    Array<std::int64_t> wanted = base;
+    for (std::size_t i = 0; i + 1 < base.values.size(); ++i)
+      wanted.values[forward ? i + 1 : i] += base.values[forward ? i : i + 1];
+    expect_equals(x, wanted);
+  }
+  Tensor mirrored = to_tensor(base, device_), first = to_tensor(base, device_);
+  mirrored.copy_(mirrored.slice(0, {.step = -1}));
+  expect_equals(mirrored,
+                rearranged(base, base.shape, [](const Dims& at) { return Dims{kCount - 1 - at[0]}; }));
+  first -= first.slice(0, {.stop = 1});
+  expect_equals(first, zipped(base, {{1}, {base.values[0]}}, [](auto a, auto b) { return a - b; }));
+  Tensor square = to_tensor(base, device_).slice(0, {.stop = 40'000}).view({200, 200});
+  const Array<std::int64_t> values{{200, 200}, {base.values.begin(), base.values.begin() + 40'000}};
+  square += square.transpose(0, 1);
+  expect_equals(
+      square,
+      zipped(values, rearranged(values, {200, 200}, [](const Dims& at) { return Dims{at[1], at[0]}; }),
+             [](auto a, auto b) { return a + b; }));
+}
+
 TEST_P(InPlace, RandomOverlapsBehaveAsIfCopied) {
   const Array<std::int64_t> base = whole_array<std::int64_t>({20}, 1);
   std::mt19937_64 random(2);
