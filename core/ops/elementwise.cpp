@@ -140,9 +140,9 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
     backward = plan_backward(op, program, before, scalars);
     edges = autograd::edges_to(inputs);
   }
-  Operands operands{{x}, {}};
+  Operands operands{{x}, {}, {scalars.begin(), scalars.end()}};
   for (const Tensor& y : inputs) operands.inputs.push_back({y});
-  run(op, program, {&operands, 1}, scalars);
+  run(op, program, {&operands, 1});
   mark_written(x);
   if (backward) autograd::record(op, std::move(edges), {&x, 1}, std::move(backward));
 }

@@ -112,10 +112,10 @@ Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, 
     for (std::int64_t& stride : strides) stride *= 2;
     operands.inputs = {{Tensor(), 0, strides}, {Tensor(), 1, strides}};
   }
-  const std::uint64_t scalars[] = {generator.next_offset(),  generator.seed(),
-                                   Scalar(low).bits(dtype),  Scalar(span).bits(dtype),
-                                   Scalar(high).bits(dtype), Scalar(before(high, dtype)).bits(dtype)};
-  ops::run("uniform", uniform_program(dtype), {&operands, 1}, scalars);
+  operands.scalars = {generator.next_offset(),  generator.seed(),
+                      Scalar(low).bits(dtype),  Scalar(span).bits(dtype),
+                      Scalar(high).bits(dtype), Scalar(before(high, dtype)).bits(dtype)};
+  ops::run("uniform", uniform_program(dtype), {&operands, 1});
   Tensor result = y;
   return options.requires_grad ? result.set_requires_grad() : result;
 }

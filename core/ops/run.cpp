@@ -45,19 +45,20 @@ struct Packed {
   Loop loop;
   std::vector<TenonOperand> operands;
   std::vector<runtime::Access> accesses;
+  const std::uint64_t* scalars = nullptr;
 
   bool same_layout(const Packed& other) const {
     return loop.shape.size() == other.loop.shape.size() && loop.index_width == other.loop.index_width &&
            std::equal(loop.operands.begin(), loop.operands.end(), other.loop.operands.begin(),
                       [](const LoopOperand& a, const LoopOperand& b) { return a.layout == b.layout; });
   }
-  TenonPack pack(std::span<const std::uint64_t> scalars) {
+  TenonPack pack() {
     for (std::size_t i = 0; i < operands.size(); ++i) {
       const std::uint8_t layout = loop.operands[i].layout;
       const bool strided = layout == TENON_LAYOUT_STRIDED || layout == TENON_LAYOUT_INDEX;
       operands[i].strides = strided ? loop.operands[i].strides.data() : nullptr;
     }
-    return {operands.data(), scalars.data(), loop.shape.data()};
+    return {operands.data(), scalars, loop.shape.data()};
   }
 };
 
@@ -75,6 +76,7 @@ void add_index(Packed& packed, const Input& input) {
 
 Packed pack_operands(const Operands& from, std::vector<Tensor>& copies) {
   Packed packed;
+  packed.scalars = from.scalars.data();
   packed.loop.shape = from.outputs.front().shape();
   for (const Tensor& y : from.outputs) add_tensor(packed, y, true);
   for (const Input& input : from.inputs) {
@@ -139,12 +141,12 @@ struct Group {
 };
 
 void launch_group(std::string_view op, const program::Program& program, runtime::DeviceState& device,
-                  std::span<Packed*> group, std::span<const std::uint64_t> scalars) {
+                  std::span<Packed*> group) {
   const auto kernel = find_kernel(op, program, device, *group.front());
   std::vector<TenonPack> packs;
   std::vector<runtime::Access> accesses;
   for (Packed* packed : group) {
-    packs.push_back(packed->pack(scalars));
+    packs.push_back(packed->pack());
     accesses.insert(accesses.end(), packed->accesses.begin(), packed->accesses.end());
   }
   runtime::launch(device, *kernel, packs, accesses);
@@ -166,8 +168,7 @@ Device common_device(std::string_view op, std::span<const Tensor> inputs) {
   return device;
 }
 
-void run(std::string_view op, const program::Program& program, std::span<const Operands> packs,
-         std::span<const std::uint64_t> scalars) {
+void run(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
   std::vector<Tensor> copies;
   std::vector<Packed> all;
   for (const Operands& operands : packs) {
@@ -180,7 +181,7 @@ void run(std::string_view op, const program::Program& program, std::span<const O
   while (!left.empty()) {
     Group group(*left.front());
     std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
-    launch_group(op, program, device, group.packs, scalars);
+    launch_group(op, program, device, group.packs);
   }
 }
 
@@ -196,7 +197,8 @@ std::vector<Tensor> run(std::string_view op, const program::Program& program,
   for (int i = 0; i < program.output_count(); ++i) {
     operands.outputs.push_back(allocate(shape, program.output_dtype(i), device));
   }
-  run(op, program, {&operands, 1}, scalars);
+  operands.scalars.assign(scalars.begin(), scalars.end());
+  run(op, program, {&operands, 1});
   return std::move(operands.outputs);
 }
 

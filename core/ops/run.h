@@ -23,12 +23,12 @@ struct Input {
 struct Operands {
   std::vector<Tensor> outputs;
   std::vector<Input> inputs;
+  std::vector<std::uint64_t> scalars = {};  // raw bits
 };
 
 /// One launch for all packs of one layout; all on one device. An input that partly overlaps an output
 /// is copied first.
-void run(std::string_view op, const program::Program& program, std::span<const Operands> packs,
-         std::span<const std::uint64_t> scalars = {});
+void run(std::string_view op, const program::Program& program, std::span<const Operands> packs);
 
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,

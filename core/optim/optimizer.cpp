@@ -58,7 +58,7 @@ Program adam_program(DType dtype) {
   return b.build();
 }
 
-/// Packs that share device, dtype and scalars run in one launch.
+/// Packs that share device and dtype run in one launch.
 class Step {
  public:
   Step(std::string_view op, Program (*build)(DType)) : op_(op), build_(build) {}
@@ -75,15 +75,13 @@ class Step {
               to_string(p.shape()), name(x.dtype()), to_string(x.shape()));
     }
     for (const Tensor& y : operands.outputs) require_writable(op_, y);
-    std::vector<std::uint64_t> bits;
-    for (const double s : scalars) bits.push_back(Scalar(s).bits(p.dtype()));
-    groups_[{p.device().name(), p.dtype(), bits}].push_back(std::move(operands));
+    for (const double s : scalars) operands.scalars.push_back(Scalar(s).bits(p.dtype()));
+    groups_[{p.device().name(), p.dtype()}].push_back(std::move(operands));
   }
 
   void run() const {
     for (const auto& [key, packs] : groups_) {
-      const auto& [device, dtype, scalars] = key;
-      ops::run(op_, build_(dtype), packs, scalars);
+      ops::run(op_, build_(key.second), packs);
       for (const auto& pack : packs) {
         for (Tensor y : pack.outputs) mark_written(y);
       }
@@ -93,8 +91,7 @@ class Step {
  private:
   std::string_view op_;
   Program (*build_)(DType);
-  std::map<std::tuple<std::string, DType, std::vector<std::uint64_t>>, std::vector<ops::Operands>>
-      groups_;
+  std::map<std::pair<std::string, DType>, std::vector<ops::Operands>> groups_;
 };
 
 /// A tensor of zeros beside the parameter, made or moved when it is first needed there.

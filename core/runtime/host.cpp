@@ -58,7 +58,10 @@ void host_note(void*, const char* message) {
 
 void host_log(void* ctx, std::int32_t level, const char* message) {
   const auto known = static_cast<LogLevel>(level < 0 ? 0 : level > 3 ? 3 : level);
-  log(known, context(ctx).plugin + ": " + text_or_empty(message));
+  try {
+    log(known, context(ctx).plugin + ": " + text_or_empty(message));
+  } catch (...) {  // a callback's exception must not cross the border
+  }
 }
 
 std::string environment_name(const std::string& plugin, const char* key) {

@@ -105,9 +105,8 @@ Tensor& Tensor::fill_(Scalar value) {
   require_fits("fill_", value, dtype);
   program::Builder b;
   b.output(b.scalar(dtype));
-  const ops::Operands operands{{*this}, {}};
-  const std::uint64_t bits = value.bits(dtype);
-  ops::run("fill_", b.build(), {&operands, 1}, {&bits, 1});
+  const ops::Operands operands{{*this}, {}, {value.bits(dtype)}};
+  ops::run("fill_", b.build(), {&operands, 1});
   mark_written(*this);
   if (grad_enabled()) impl_->node = nullptr;  // nothing of what it was is left
   return *this;
