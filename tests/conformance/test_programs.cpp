@@ -5,13 +5,14 @@
 #include "tests/conformance/harness.h"
 #include "tests/support/program_generator.h"
 #include "tests/support/program_oracle.h"
+#include "tests/support/rounds.h"
 
 namespace tenon::conformance {
 namespace {
 
 TENON_DEVICE_SUITE(Programs);
 
-constexpr std::uint64_t kPrograms = 1000;
+const std::uint64_t kPrograms = test::rounds(1000);
 
 // Seven dtypes are generated; a device computes with some of them and can store the same.
 std::uint32_t dtypes_of(const Rig& rig) {

@@ -15,6 +15,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/program_generator.h"
 #include "tests/support/program_oracle.h"
+#include "tests/support/rounds.h"
 #include "tests/support/thrown.h"
 
 namespace tenon::test {
@@ -131,7 +132,7 @@ class DevicePrograms : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Devices, DevicePrograms, testing::ValuesIn(test_devices()), device_test_name);
 
 TEST_P(DevicePrograms, AgreeWithTheEvaluator) {
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+  for (std::uint64_t seed = 0; seed < rounds(1000); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed) + "\n" +
                  random_program(seed, options()).program.text());
     check(seed);
