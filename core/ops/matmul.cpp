@@ -58,11 +58,6 @@ runtime::OperandDesc describe(const Tensor& x, const Shape& batch) {
           .strides = ops::broadcast_strides(impl.shape, impl.strides, shape)};
 }
 
-TenonOperand argument(const Tensor& x) {
-  const detail::TensorImpl& impl = *x.impl();
-  return {impl.storage->memory.handle, impl.offset * size_of(impl.dtype), nullptr};
-}
-
 void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shape& batch) {
   runtime::DeviceState& device = y.device().state();
   const runtime::OperandDesc operands[] = {describe(y, batch), describe(a, batch), describe(b, batch)};
@@ -77,7 +72,7 @@ void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shap
                  .rank = y.rank(),
                  .operands = operands,
                  .attrs = std::as_bytes(std::span(&attrs, 1))});
-  const TenonOperand arguments[] = {argument(y), argument(a), argument(b)};
+  const TenonOperand arguments[] = {ops::argument(y), ops::argument(a), ops::argument(b)};
   const TenonPack pack{arguments, nullptr, nullptr};
   const runtime::Access accesses[] = {{y.impl()->storage.get(), true},
                                       {a.impl()->storage.get(), false},

@@ -83,10 +83,12 @@ program::Program cast_program(DType from, DType to) {
   return builder.build();
 }
 
-void launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const Tensor& result,
-                   const std::array<bool, kMaxRank>& reduced, bool only_if_supported, bool& done) {
-  const ReduceLoop made = make_loop(x, result, reduced);
-  runtime::DeviceState& device = x.device().state();
+/// The kernel that reduces x to `result`; nullptr where it takes a cast as a prologue, which the device
+/// refuses.
+std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, std::uint8_t how,
+                                                   const Tensor& x, const Tensor& result,
+                                                   const ReduceLoop& made) {
+  runtime::KernelCache& kernels = x.device().state().kernels();
   const runtime::OperandDesc operands[] = {
       {.dtype = result.dtype(), .layout = made.loop.operands[0].layout},
       {.dtype = x.dtype(), .layout = made.loop.operands[1].layout},
@@ -95,31 +97,34 @@ void launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const
   attrs.struct_size = sizeof attrs;
   attrs.axes = made.axes;
   attrs.operators[0] = how;
-  const bool converts = x.dtype() != result.dtype();
-  const program::Program prologue = cast_program(x.dtype(), result.dtype());
-  const runtime::AttachmentDesc attachment{TENON_SLOT_PROLOGUE, 1, &prologue};
   runtime::OpDesc desc{.kind = TENON_KIND_REDUCE,
                        .acc_dtype = static_cast<std::uint8_t>(accumulator(result.dtype())),
                        .index_width = made.loop.index_width,
                        .rank = made.loop.shape.size(),
                        .operands = operands,
                        .attrs = std::as_bytes(std::span(&attrs, 1))};
-  if (converts) desc.attachments = {&attachment, 1};
-  const auto kernel =
-      only_if_supported ? device.kernels().find(desc) : device.kernels().require(op, desc);
-  done = kernel != nullptr;
-  if (!done) return;
+  if (x.dtype() == result.dtype()) return kernels.require(op, desc);
+  const program::Program prologue = cast_program(x.dtype(), result.dtype());
+  const runtime::AttachmentDesc attachment{TENON_SLOT_PROLOGUE, 1, &prologue};
+  desc.attachments = {&attachment, 1};
+  return kernels.find(desc);
+}
 
-  const detail::TensorImpl &from = *x.impl(), &to = *result.impl();
-  const bool strided = made.loop.operands[1].layout == TENON_LAYOUT_STRIDED;
-  const TenonOperand arguments[] = {
-      {to.storage->memory.handle, to.offset * size_of(to.dtype), nullptr},
-      {from.storage->memory.handle, from.offset * size_of(from.dtype),
-       strided ? made.loop.operands[1].strides.data() : nullptr},
-  };
+/// False where the device refuses the cast from x's dtype to the result's as a prologue.
+bool launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const Tensor& result,
+                   const std::array<bool, kMaxRank>& reduced) {
+  const ReduceLoop made = make_loop(x, result, reduced);
+  const auto kernel = find_kernel(op, how, x, result, made);
+  if (kernel == nullptr) return false;
+  TenonOperand arguments[] = {argument(result), argument(x)};
+  if (made.loop.operands[1].layout == TENON_LAYOUT_STRIDED) {
+    arguments[1].strides = made.loop.operands[1].strides.data();
+  }
   const TenonPack pack{arguments, nullptr, made.loop.shape.data()};
-  const runtime::Access accesses[] = {{to.storage.get(), true}, {from.storage.get(), false}};
-  runtime::launch(device, *kernel, {&pack, 1}, accesses);
+  const runtime::Access accesses[] = {{result.impl()->storage.get(), true},
+                                      {x.impl()->storage.get(), false}};
+  runtime::launch(x.device().state(), *kernel, {&pack, 1}, accesses);
+  return true;
 }
 
 /// x reduced to a new tensor of `dtype` with all dimensions kept. Where the device refuses the cast as
@@ -127,14 +132,9 @@ void launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const
 Tensor reduce(std::string_view op, std::uint8_t how, const Tensor& x, DType dtype,
               const std::array<bool, kMaxRank>& reduced) {
   Tensor result = allocate(kept_shape(x, reduced, true), dtype, x.device());
-  if (result.numel() == 0) return result;
-  bool done = false;
-  const bool converts = x.dtype() != dtype;
-  launch_reduce(op, how, x, result, reduced, converts, done);
-  if (!done) {
-    x.device().state().counters().fallbacks.fetch_add(1, std::memory_order_relaxed);
-    launch_reduce(op, how, convert(x, dtype), result, reduced, false, done);
-  }
+  if (result.numel() == 0 || launch_reduce(op, how, x, result, reduced)) return result;
+  x.device().state().counters().fallbacks.fetch_add(1, std::memory_order_relaxed);
+  launch_reduce(op, how, convert(x, dtype), result, reduced);
   return result;
 }
 

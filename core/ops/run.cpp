@@ -65,7 +65,7 @@ struct Packed {
 void add_tensor(Packed& packed, const Tensor& x, bool writes) {
   const detail::TensorImpl& impl = *x.impl();
   packed.loop.operands.push_back({broadcast_strides(impl.shape, impl.strides, packed.loop.shape)});
-  packed.operands.push_back({impl.storage->memory.handle, impl.offset * size_of(impl.dtype), nullptr});
+  packed.operands.push_back(argument(x));
   packed.accesses.push_back({impl.storage.get(), writes});
 }
 
@@ -153,6 +153,11 @@ void launch_group(std::string_view op, const program::Program& program, runtime:
 }
 
 }  // namespace
+
+TenonOperand argument(const Tensor& x) {
+  const detail::TensorImpl& impl = *x.impl();
+  return {impl.storage->memory.handle, impl.offset * size_of(impl.dtype), nullptr};
+}
 
 DType accumulator(DType dtype) {
   return dtype == f16 || dtype == bf16 ? f32 : dtype;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <tenon/plugin.h>
 #include <tenon/program.h>
 #include <tenon/tensor.h>
 
@@ -33,6 +34,9 @@ void run(std::string_view op, const program::Program& program, std::span<const O
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,
                         std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
+
+/// Where a tensor's elements start, as a launch names it; strides are the caller's to add.
+TenonOperand argument(const Tensor& x);
 
 /// What sums of elements of `dtype` are kept in: 16-bit floats in f32.
 DType accumulator(DType dtype);
