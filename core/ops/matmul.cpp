@@ -77,7 +77,7 @@ void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shap
   const runtime::Access accesses[] = {{y.impl()->storage.get(), true},
                                       {a.impl()->storage.get(), false},
                                       {b.impl()->storage.get(), false}};
-  runtime::launch(device, *kernel, {&pack, 1}, accesses);
+  runtime::launch("matmul", device, *kernel, {&pack, 1}, accesses);
 }
 
 /// Both of rank 2 or more and of one dtype.

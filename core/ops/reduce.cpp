@@ -123,7 +123,7 @@ bool launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const
   const TenonPack pack{arguments, nullptr, made.loop.shape.data()};
   const runtime::Access accesses[] = {{result.impl()->storage.get(), true},
                                       {x.impl()->storage.get(), false}};
-  runtime::launch(x.device().state(), *kernel, {&pack, 1}, accesses);
+  runtime::launch(op, x.device().state(), *kernel, {&pack, 1}, accesses);
   return true;
 }
 

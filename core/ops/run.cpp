@@ -149,7 +149,7 @@ void launch_group(std::string_view op, const program::Program& program, runtime:
     packs.push_back(packed->pack());
     accesses.insert(accesses.end(), packed->accesses.begin(), packed->accesses.end());
   }
-  runtime::launch(device, *kernel, packs, accesses);
+  runtime::launch(op, device, *kernel, packs, accesses);
 }
 
 }  // namespace

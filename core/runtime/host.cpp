@@ -1,8 +1,10 @@
 // The functions behind TenonHost, and the thread's record of what they were told.
 #include "core/runtime/host.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
@@ -49,7 +51,11 @@ std::int32_t host_fail(void*, std::int32_t code, const char* message) {
 }
 
 void host_fault(void*, const TenonFault* fault) {
-  if (fault != nullptr && !record.fault) record.fault = *fault;
+  if (fault == nullptr || record.fault) return;
+  // Of any minor version: shorter than ours, or longer.
+  TenonFault& kept = record.fault.emplace();
+  std::memcpy(&kept, fault, std::min<std::size_t>(fault->struct_size, sizeof kept));
+  kept.struct_size = sizeof kept;
 }
 
 void host_note(void*, const char* message) {

@@ -62,8 +62,8 @@ std::uint64_t workspace_bytes(DeviceState& device, const Kernel& kernel,
 
 }  // namespace
 
-void launch(DeviceState& device, const Kernel& kernel, std::span<const TenonPack> packs,
-            std::span<const Access> accesses) {
+void launch(std::string_view, DeviceState& device, const Kernel& kernel,
+            std::span<const TenonPack> packs, std::span<const Access> accesses) {
   const auto corr = static_cast<std::uint64_t>(device.counters().launches.fetch_add(1)) + 1;
   TenonLaunch launch{.struct_size = sizeof(TenonLaunch),
                      .count = static_cast<std::uint32_t>(packs.size()),

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "core/runtime/hazard.h"
 #include "core/runtime/kernel_cache.h"
@@ -11,9 +12,9 @@
 namespace tenon::runtime {
 
 /// Runs a kernel over packs on the calling thread's stream; `accesses` names every storage that the
-/// packs' operands lie in.
-void launch(DeviceState& device, const Kernel& kernel, std::span<const TenonPack> packs,
-            std::span<const Access> accesses);
+/// packs' operands lie in. `op` names the launch in errors, late ones too: a string literal.
+void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
+            std::span<const TenonPack> packs, std::span<const Access> accesses);
 
 /// Copies host bytes into a storage; they may be reused at once.
 void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte> src);

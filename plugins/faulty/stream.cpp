@@ -117,7 +117,7 @@ void TenonStream::keep(const faulty::LateFault& fault) {
 std::int32_t TenonStream::report() {
   const TenonHost& host = device_.host();
   if (device_.lost()) {
-    const TenonFault fault{sizeof(TenonFault), TENON_DEVICE_LOST, 0, 0, 0};
+    const TenonFault fault{sizeof(TenonFault), TENON_DEVICE_LOST, 0, 0, 0, 0, 0};
     host.fault(host.ctx, &fault);
     device_.check_alive();
   }

@@ -49,7 +49,11 @@ class Indexed final : public Kernel {
 
   int32_t run(const TenonHost& host, const TenonLaunch& launch) const override {
     TenonFault first{};
-    for (uint32_t i = 0; i < launch.count; ++i) run(launch.packs[i], first);
+    for (uint32_t i = 0; i < launch.count; ++i) {
+      const bool fine = first.code == TENON_OK;
+      run(launch.packs[i], first);
+      if (fine) first.pack = i;
+    }
     if (first.code == TENON_OK) return TENON_OK;
     first.struct_size = sizeof first;
     first.corr = launch.corr;
@@ -82,7 +86,9 @@ class Indexed final : public Kernel {
         continue;
       }
       inside = false;
-      if (first.code == TENON_OK) first = {0, TENON_INDEX, 0, value, position};
+      if (first.code == TENON_OK) {
+        first = {0, TENON_INDEX, 0, value, position, 0, static_cast<uint32_t>(2 + i)};
+      }
     }
     std::byte* const dst = sdk::host_address(pack.operand(0)) + at[0] * element_bytes_;
     if (inside) {

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 #define TENON_ABI_MAJOR 0
-#define TENON_ABI_MINOR 1
+#define TENON_ABI_MINOR 2
 #define TENON_ABI (((uint32_t)TENON_ABI_MAJOR << 16) | TENON_ABI_MINOR)
 
 /* ------------------------------------------------------------------------------ status, dtypes */
@@ -67,6 +67,8 @@ typedef struct TenonFault {
   uint64_t corr;    /* TenonLaunch.corr of the launch at fault, 0 if unknown */
   int64_t value;    /* INDEX: the bad index */
   int64_t position; /* INDEX: where it stood, counted in logical order over the iteration space */
+  uint32_t pack;    /* INDEX: the pack of the launch, counted from 0 */
+  uint32_t operand; /* INDEX: the index operand, counted as in the description; 0 if unknown */
 } TenonFault;
 
 enum { TENON_LOG_ERROR = 0, TENON_LOG_WARNING = 1, TENON_LOG_INFO = 2, TENON_LOG_DEBUG = 3 };
@@ -461,7 +463,7 @@ TENON_PLUGIN_EXPORT const TenonPlugin* tenon_plugin_main(const TenonHost* host, 
 /* ------------------------------------------------- what a 64-bit build of this header looks like */
 
 #define TENON_PIN(type, size) static_assert(sizeof(type) == (size), #type " has changed")
-TENON_PIN(TenonFault, 32);
+TENON_PIN(TenonFault, 40);
 TENON_PIN(TenonHost, 80);
 TENON_PIN(TenonDeviceInfo, 104);
 TENON_PIN(TenonMem, 40);

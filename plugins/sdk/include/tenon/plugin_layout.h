@@ -20,6 +20,8 @@ TENON_AT(TenonFault, code, 4);
 TENON_AT(TenonFault, corr, 8);
 TENON_AT(TenonFault, value, 16);
 TENON_AT(TenonFault, position, 24);
+TENON_AT(TenonFault, pack, 32);
+TENON_AT(TenonFault, operand, 36);
 
 TENON_AT(TenonHost, struct_size, 0);
 TENON_AT(TenonHost, abi, 4);
