@@ -36,6 +36,9 @@ void each_operand(Instruction& instruction, F f) {
 /// The same outputs from the same inputs and scalars, in the one form that equal computations share.
 Draft canonical(const Draft& draft);
 
+/// What a sealed program holds.
+Draft decode(const Program& program);
+
 /// The ABI's block, zero-padded to words; Unsupported beyond the ABI's limits.
 std::vector<std::uint64_t> encode(const Draft& draft);
 

@@ -82,6 +82,24 @@ std::vector<std::uint64_t> encode(const Draft& draft) {
   return writer.words(head);
 }
 
+Draft decode(const Program& program) {
+  const View view(program);
+  const auto as_dtypes = [](std::span<const std::uint8_t> codes) {
+    std::vector<DType> dtypes;
+    for (const std::uint8_t code : codes) dtypes.push_back(static_cast<DType>(code));
+    return dtypes;
+  };
+  Draft draft{.inputs = as_dtypes(view.inputs),
+              .scalars = as_dtypes(view.scalars),
+              .constants = {},
+              .instructions = {view.instructions.begin(), view.instructions.end()},
+              .outputs = {view.outputs.begin(), view.outputs.end()}};
+  for (std::size_t i = 0; i < view.constants.size(); ++i) {
+    draft.constants.push_back({static_cast<DType>(view.constant_dtypes[i]), view.constants[i]});
+  }
+  return draft;
+}
+
 std::shared_ptr<const Program::Data> Program::Data::intern(std::vector<std::uint64_t> words) {
   static std::mutex mutex;
   using Table = std::unordered_map<std::string_view, std::shared_ptr<const Data>>;
