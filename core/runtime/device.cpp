@@ -27,7 +27,8 @@ DeviceStats Device::stats() const {
           .allocations = pool.allocations(),
           .launches = counters.launches,
           .kernels = counters.kernels,
-          .fallbacks = counters.fallbacks};
+          .fallbacks = state_->fallbacks().total(),
+          .host_bytes = counters.host_bytes};
 }
 
 void Device::synchronize() const {

@@ -10,6 +10,7 @@
 #include "core/runtime/registry.h"
 #include "core/runtime/stream.h"
 #include "core/runtime/table.h"
+#include "core/runtime/varying.h"
 
 namespace tenon::runtime {
 namespace {
@@ -59,7 +60,8 @@ DeviceState::DeviceState(const TenonPlugin& api, std::uint32_t index, std::strin
       limits_(info),
       streams_(std::make_unique<StreamTable>(*this)),
       pool_(std::make_unique<Pool>(*this)),
-      kernels_(std::make_unique<KernelCache>(*this)) {
+      kernels_(std::make_unique<KernelCache>(*this)),
+      varying_shapes_(std::make_unique<VaryingShapes>(*kernels_)) {
   info_ = {.kind = info.kind,
            .description = info.name,
            .uid = info.uid,

@@ -9,15 +9,18 @@
 #include <tenon/device.h>
 #include <tenon/plugin.h>
 
+#include "core/runtime/fallback.h"
+
 namespace tenon::runtime {
 
 class Pool;
 class KernelCache;
 class StreamTable;
+class VaryingShapes;
 
 /// Counters behind tenon::DeviceStats.
 struct Counters {
-  std::atomic<std::int64_t> launches{0}, kernels{0}, fallbacks{0};
+  std::atomic<std::int64_t> launches{0}, kernels{0}, host_bytes{0};
 };
 
 class DeviceState {
@@ -41,8 +44,10 @@ class DeviceState {
 
   Pool& pool() { return *pool_; }
   KernelCache& kernels() { return *kernels_; }
+  VaryingShapes& varying_shapes() { return *varying_shapes_; }
   StreamTable& streams() { return *streams_; }
   Counters& counters() { return counters_; }
+  FallbackLog& fallbacks() { return fallbacks_; }
 
   /// Finishes all work, gives back all that the device holds and closes it.
   void close();
@@ -56,9 +61,11 @@ class DeviceState {
   std::mutex opening_;
   std::atomic<TenonDevice*> handle_{nullptr};
   Counters counters_;
+  FallbackLog fallbacks_;
   std::unique_ptr<StreamTable> streams_;
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<KernelCache> kernels_;
+  std::unique_ptr<VaryingShapes> varying_shapes_;
 };
 
 /// Throws the tenon::Error for a call of the plugin that did not answer TENON_OK, with the plugin's own

@@ -65,12 +65,19 @@ std::shared_ptr<const Kernel> KernelCache::prepare(const std::string& block) {
   return std::make_shared<const Kernel>(device_, handle, info);
 }
 
+std::shared_ptr<const Kernel> KernelCache::lookup(const std::string& block) {
+  const std::shared_lock lock(mutex_);
+  const auto found = kernels_.find(block);
+  return found != kernels_.end() ? found->second : nullptr;
+}
+
+std::shared_ptr<const Kernel> KernelCache::find_known(const OpDesc& op) {
+  return lookup(op_block(op));
+}
+
 std::shared_ptr<const Kernel> KernelCache::find(const OpDesc& op) {
   std::string block = op_block(op);
-  {
-    const std::shared_lock lock(mutex_);
-    if (const auto found = kernels_.find(block); found != kernels_.end()) return found->second;
-  }
+  if (auto known = lookup(block)) return known;
   if (const std::string broken = broken_limit(device_.limits(), op); !broken.empty()) {
     set_note(broken);
     return nullptr;

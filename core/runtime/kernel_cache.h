@@ -39,11 +39,14 @@ class KernelCache {
   /// The kernel for a description, prepared at first sight; nullptr where the device does not support
   /// it, or a limit of the device forbids it (host.h's take_note says why).
   std::shared_ptr<const Kernel> find(const OpDesc& op);
-  /// The same, but Unsupported is thrown with the reason; `op_name` names the caller.
+  /// The same, but nothing is prepared: nullptr where the description was not seen before.
+  std::shared_ptr<const Kernel> find_known(const OpDesc& op);
+  /// As find, but Unsupported is thrown with the reason; `op_name` names the caller.
   std::shared_ptr<const Kernel> require(std::string_view op_name, const OpDesc& op);
   void clear();
 
  private:
+  std::shared_ptr<const Kernel> lookup(const std::string& block);
   std::shared_ptr<const Kernel> prepare(const std::string& block);
 
   DeviceState& device_;

@@ -36,9 +36,9 @@ struct DeviceStats {
   std::int64_t peak = 0;         ///< the most that `live` has been
   std::int64_t allocations = 0;  ///< from the plugin
   std::int64_t launches = 0;
-  std::int64_t kernels = 0;  ///< prepared
-  std::int64_t fallbacks =
-      0;  ///< ops, or parts of ops, that the device refused and the core ran otherwise
+  std::int64_t kernels = 0;     ///< prepared
+  std::int64_t fallbacks = 0;   ///< ops that the device refused and the core ran otherwise
+  std::int64_t host_bytes = 0;  ///< copied for ops that ran on a host device instead
 };
 
 /// A small handle on one device; devices live as long as the process.
