@@ -50,7 +50,7 @@ std::string broken_limit(const TenonDeviceInfo& limits, const OpDesc& op) {
 }  // namespace
 
 Kernel::~Kernel() {
-  device_.api().release(device_.handle(), handle_);
+  if (TenonDevice* device = device_.open_handle()) device_.api().release(device, handle_);
 }
 
 std::shared_ptr<const Kernel> KernelCache::prepare(const std::string& block) {
@@ -62,7 +62,7 @@ std::shared_ptr<const Kernel> KernelCache::prepare(const std::string& block) {
   if (code == TENON_UNSUPPORTED) return nullptr;
   check_status(device_, "prepare", code);
   device_.counters().kernels.fetch_add(1, std::memory_order_relaxed);
-  return std::make_shared<const Kernel>(device_, handle, info);
+  return std::make_shared<const Kernel>(device_, handle, info, index_axes(*op));
 }
 
 std::shared_ptr<const Kernel> KernelCache::lookup(const std::string& block) {

@@ -9,6 +9,7 @@
 
 #include <tenon/plugin.h>
 
+#include "core/runtime/launch_log.h"
 #include "core/runtime/op_block.h"
 
 namespace tenon::runtime {
@@ -18,18 +19,20 @@ class DeviceState;
 /// A kernel, released with its last owner.
 class Kernel {
  public:
-  Kernel(DeviceState& device, TenonKernel* handle, const TenonKernelInfo& info)
-      : device_(device), handle_(handle), info_(info) {}
+  Kernel(DeviceState& device, TenonKernel* handle, const TenonKernelInfo& info, IndexAxes axes)
+      : device_(device), handle_(handle), info_(info), axes_(axes) {}
   ~Kernel();
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
   TenonKernel* handle() const { return handle_; }
   const TenonKernelInfo& info() const { return info_; }
+  IndexAxes axes() const { return axes_; }
 
  private:
   DeviceState& device_;
   TenonKernel* handle_;
   TenonKernelInfo info_;
+  IndexAxes axes_;
 };
 
 class KernelCache {

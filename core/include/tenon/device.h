@@ -1,6 +1,7 @@
 // Devices and the plugins they come from.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -51,8 +52,12 @@ class Device {
   const DeviceInfo& info() const;
   DeviceStats stats() const;
 
-  /// Returns when all work that any thread gave to the device has finished; throws what went wrong.
+  /// Returns when all work that any thread gave to the device has finished; throws what went wrong: the
+  /// first thing, the others go to the log. InvalidArgument for an index out of range; DeviceError for
+  /// the rest, also for what lasts longer than `timeout` (TENON_TIMEOUT=SECONDS, else without end); the
+  /// device is not lost by that, and may be waited for again.
   void synchronize() const;
+  void synchronize(std::chrono::nanoseconds timeout) const;
   /// Gives memory that the pool keeps for reuse back to the plugin.
   void empty_cache() const;
 
