@@ -7,6 +7,8 @@ foreach(folder core plugins/sdk)
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/plugins/sdk/share/tenon/plugin.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/tenon)
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tenonConfig.cmake.in
   ${PROJECT_BINARY_DIR}/tenonConfig.cmake INSTALL_DESTINATION ${package_dir})

@@ -15,6 +15,7 @@ function(tenon_add_plugin name)
   target_link_options(${target} PRIVATE LINKER:--version-script=${TENON_PLUGIN_MAP})
   set_target_properties(${target} PROPERTIES
     PREFIX ""
+    C_VISIBILITY_PRESET hidden
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON
     LINK_DEPENDS ${TENON_PLUGIN_MAP}

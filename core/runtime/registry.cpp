@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "core/base/fail.h"
+#include "core/runtime/check_info.h"
 #include "core/runtime/host.h"
 #include "core/runtime/table.h"
 
@@ -28,12 +29,24 @@ TenonDeviceInfo ask_info(const LoadedPlugin& plugin, std::uint32_t index) {
   TenonDeviceInfo info{};
   info.struct_size = sizeof info;
   const std::int32_t code = plugin.table.device_info(index, &info);
-  const bool complete =
-      info.kind != nullptr && info.name != nullptr && info.uid != nullptr && info.driver != nullptr;
-  if (code != TENON_OK || !complete) {
-    fail(ErrorKind::DeviceError, "{}: device_info({}) failed: {}", plugin.file, index, take_error());
+  if (code != TENON_OK) {
+    const std::string why = code > 0 ? take_note() : take_error();
+    fail(ErrorKind::DeviceError, "{}: device_info({}) failed: {}", plugin.file, index,
+         why.empty() ? "it gives no reason" : why);
   }
+  check_info(plugin.file, index, info);
   return info;
+}
+
+/// The number of a plugin's devices; far more than any machine has is no number of devices.
+std::uint32_t ask_count(const LoadedPlugin& plugin) {
+  constexpr std::uint32_t kMost = 1024;
+  const std::uint32_t count = plugin.table.device_count();
+  if (count > kMost) {
+    fail(ErrorKind::DeviceError, "{}: device_count is {}, must be at most {}", plugin.file, count,
+         kMost);
+  }
+  return count;
 }
 
 }  // namespace
@@ -81,21 +94,32 @@ PluginReport Registry::add(std::unique_ptr<LoadedPlugin> plugin) {
     }
   }
   take_note();
-  const std::uint32_t count = table.device_count();
-  std::vector<std::unique_ptr<DeviceState>> found;
-  for (std::uint32_t index = 0; index < count; ++index) {
-    const TenonDeviceInfo info = ask_info(*plugin, index);
-    const std::string name = device_name(table, info, index, count);
-    if (lookup(name) != nullptr) {
-      fail(ErrorKind::DeviceError, "{}: its device {} has the name of one that is there already",
-           plugin->file, name);
-    }
-    found.push_back(std::make_unique<DeviceState>(table, index, name, info));
-  }
+  auto found = ask_devices(*plugin);
+  PluginReport report{plugin->file, table.name, table.version, true, found.empty() ? take_note() : ""};
   std::move(found.begin(), found.end(), std::back_inserter(devices_));
-  PluginReport report{plugin->file, table.name, table.version, true, count == 0 ? take_note() : ""};
   plugins_.push_back(std::move(plugin));
   return report;
+}
+
+std::vector<std::unique_ptr<DeviceState>> Registry::ask_devices(const LoadedPlugin& plugin) {
+  const std::uint32_t count = ask_count(plugin);
+  std::vector<std::unique_ptr<DeviceState>> found;
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const TenonDeviceInfo info = ask_info(plugin, index);
+    const std::string name = device_name(plugin.table, info, index, count);
+    if (lookup(name) != nullptr) {
+      fail(ErrorKind::DeviceError, "{}: its device {} has the name of one that is there already",
+           plugin.file, name);
+    }
+    for (const auto& other : found) {
+      if (other->info().uid == info.uid) {
+        fail(ErrorKind::DeviceError, "{}: devices {} and {} have one uid, \"{}\"", plugin.file,
+             other->name(), name, info.uid);
+      }
+    }
+    found.push_back(std::make_unique<DeviceState>(plugin.table, index, name, info));
+  }
+  return found;
 }
 
 DeviceState* Registry::lookup(std::string_view name) {

@@ -35,6 +35,8 @@ class Registry {
   void search();
   /// The report of a plugin that was taken in; its devices are listed.
   PluginReport add(std::unique_ptr<LoadedPlugin> plugin);
+  /// What the plugin says of its devices, checked.
+  std::vector<std::unique_ptr<DeviceState>> ask_devices(const LoadedPlugin& plugin);
   bool is_loaded(const std::string& file) const;
   DeviceState* lookup(std::string_view name);
   DeviceState& choose_default();

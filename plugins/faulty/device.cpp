@@ -1,8 +1,6 @@
 #include "plugins/faulty/device.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 
 #include "plugins/faulty/stream.h"
 #include "plugins/faulty/text.h"
@@ -31,23 +29,6 @@ std::uint64_t fake_address(std::uint64_t handle) {
 
 }  // namespace
 
-std::uint64_t option(const TenonHost& host, const char* key, std::uint64_t fallback) {
-  const char* value = host.option(host.ctx, key);
-  if (value == nullptr || *value == '\0') return fallback;
-  char* end = nullptr;
-  errno = 0;
-  const unsigned long long number = std::strtoull(value, &end, 10);
-  if (*value < '0' || *value > '9' || *end != '\0' || errno != 0) {
-    throw Failure(TENON_INVALID,
-                  text("[faulty] option ", key, " must be a whole number, not '", value, "'"));
-  }
-  return number;
-}
-
-std::uint64_t memory_bytes(const TenonHost& host) {
-  return option(host, "memory_bytes", std::uint64_t{2} << 30);
-}
-
 Heap& heap() {
   static Heap* const instance = new Heap;
   return *instance;
@@ -59,19 +40,8 @@ using faulty::Failure;
 using faulty::text;
 using faulty::Unsupported;
 
-namespace {
-
-faulty::Delays read_delays(const TenonHost& host, std::uint32_t index) {
-  const std::uint64_t min = faulty::option(host, "delay_min_us", 0);
-  return {.seed = faulty::option(host, "seed", 1) + 0x9E3779B97F4A7C15ULL * index,
-          .min_us = min,
-          .max_us = std::max(min, faulty::option(host, "delay_us", 20))};
-}
-
-}  // namespace
-
 TenonDevice::TenonDevice(const TenonHost& host, std::uint32_t index)
-    : host_(host), name_(text("faulty:", index)), delays_(read_delays(host, index)) {}
+    : host_(host), name_(text("faulty:", index)), behaviour_(faulty::read_behaviour(host, index)) {}
 
 TenonDevice::~TenonDevice() {
   streams_.clear();
@@ -102,8 +72,10 @@ TenonMem TenonDevice::allocate(std::uint32_t space, std::uint64_t bytes) {
   }
   faulty::fail_on_demand(host_);
   reserve(bytes);
+  // Behind a guard zone of 256 bytes: an odd multiple of 256.
+  const std::size_t alignment = (behaviour_.barely_aligned ? 2 : 1) * faulty::kAlignment;
   try {
-    const faulty::Block& block = faulty::heap().allocate(this, bytes);
+    const faulty::Block& block = faulty::heap().allocate(this, bytes, alignment);
     return {.struct_size = sizeof(TenonMem),
             .space = space,
             .handle = block.handle(),
@@ -150,7 +122,7 @@ void TenonDevice::check_guards(const faulty::Block& block) {
 TenonStream* TenonDevice::create_stream() {
   check_alive();
   const std::lock_guard lock(mutex_);
-  faulty::Delays delays = delays_;
+  faulty::Delays delays = behaviour_.delays;
   delays.seed += ++streams_created_;
   streams_.push_back(std::make_unique<TenonStream>(*this, delays));
   return streams_.back().get();
@@ -168,6 +140,19 @@ void TenonDevice::destroy_stream(TenonStream* stream) {
     }
   }
   if (!ending) lose(text("stream_destroy: no such stream on ", name_));
+}
+
+std::string TenonDevice::count_launch() {
+  const std::uint64_t n = ++launches_, every = behaviour_.late_fault_every;
+  if (n == behaviour_.lost_at) {
+    lose(text("launch ", n, ": option lost_at"));
+    check_alive();
+  }
+  if (n == behaviour_.late_fault_at) {
+    return text("[faulty] launch ", n, " of ", name_, " fails late: option late_fault_at");
+  }
+  if (every == 0 || n % every != 0) return "";
+  return text("[faulty] launch ", n, " of ", name_, " fails late: option late_fault_every is ", every);
 }
 
 void TenonDevice::lose(const std::string& why) {

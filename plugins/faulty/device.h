@@ -12,24 +12,14 @@
 #include <tenon/plugin.h>
 
 #include "plugins/faulty/memory.h"
+#include "plugins/faulty/options.h"
 
 namespace faulty {
 
 inline constexpr std::uint32_t kDeviceCount = 2;
 
-/// A number among the plugin's options; throws TENON_INVALID where the user's text is not one.
-std::uint64_t option(const TenonHost& host, const char* key, std::uint64_t fallback);
-
-/// What each device has.
-std::uint64_t memory_bytes(const TenonHost& host);
-
 /// The blocks of all devices. Never destroyed: workers may outlive static objects.
 Heap& heap();
-
-/// How long the commands of a stream sleep before they run.
-struct Delays {
-  std::uint64_t seed, min_us, max_us;
-};
 
 }  // namespace faulty
 
@@ -43,6 +33,7 @@ struct TenonDevice {
 
   const TenonHost& host() const { return host_; }
   const std::string& name() const { return name_; }
+  const faulty::Behaviour& behaviour() const { return behaviour_; }
 
   TenonMem allocate(std::uint32_t space, std::uint64_t bytes);
   void free(std::uint64_t handle);
@@ -50,6 +41,10 @@ struct TenonDevice {
 
   TenonStream* create_stream();
   void destroy_stream(TenonStream* stream);
+
+  /// Counts a launch, which is where an option loses the device; the reason for which it has to fail
+  /// late, or "".
+  std::string count_launch();
 
   /// Plays dead from now on, and says why in the log.
   void lose(const std::string& why);
@@ -63,8 +58,8 @@ struct TenonDevice {
 
   const TenonHost& host_;
   const std::string name_;
-  const faulty::Delays delays_;
-  std::atomic<std::uint64_t> used_{0};
+  const faulty::Behaviour behaviour_;
+  std::atomic<std::uint64_t> used_{0}, launches_{0};
   std::atomic<bool> lost_{false};
   mutable std::mutex mutex_;
   std::string why_lost_;

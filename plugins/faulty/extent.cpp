@@ -78,7 +78,7 @@ std::size_t dim_count(OpView op) {
 std::size_t scalar_count(OpView op) {
   std::size_t count = 0;
   for (const TenonAttachment& attachment : op.attachments()) {
-    count = std::max(count, op.program(attachment).scalar_count());
+    count += op.program(attachment).scalar_count();
   }
   return count;
 }

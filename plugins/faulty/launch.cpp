@@ -27,6 +27,7 @@ struct Job {
   Pin workspace;
   std::uint64_t workspace_offset = 0;
   std::uint64_t corr = 0;
+  std::string reason_to_fail;
 };
 
 template <class T>
@@ -188,6 +189,10 @@ class Scribble {
 };
 
 void run(TenonStream& stream, Job& job) {
+  if (!job.reason_to_fail.empty()) {
+    stream.keep({{sizeof(TenonFault), TENON_INTERNAL, job.corr, 0, 0, 0, 0}, job.reason_to_fail});
+    return;
+  }
   const Kernel& kernel = *job.kernel;
   WorkerHost host(stream.device().host());
   try {
@@ -227,9 +232,11 @@ Kernel::Kernel(const TenonHost& host, const TenonOp& op) : op_(op) {
   scribble_bytes_ = option(host, "workspace_bytes", kScribbleBytes);
 }
 
-void enqueue(TenonStream& stream, std::shared_ptr<const Kernel> kernel, const TenonLaunch& launch) {
-  stream.push(
-      [&stream, job = copy_launch(stream.device(), std::move(kernel), launch)] { run(stream, *job); });
+void enqueue(TenonStream& stream, std::shared_ptr<const Kernel> kernel, const TenonLaunch& launch,
+             std::string reason_to_fail) {
+  const auto job = copy_launch(stream.device(), std::move(kernel), launch);
+  job->reason_to_fail = std::move(reason_to_fail);
+  stream.push([&stream, job] { run(stream, *job); });
 }
 
 }  // namespace faulty

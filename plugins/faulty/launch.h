@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <tenon/plugin.h>
@@ -41,8 +42,9 @@ class Kernel {
 };
 
 /// Checks the launch against the description and the heap, copies it, and queues it. The kernel
-/// lives until it has run.
-void enqueue(TenonStream& stream, std::shared_ptr<const Kernel> kernel, const TenonLaunch& launch);
+/// lives until it has run. Where there is a reason to fail, that is all that comes of it, late.
+void enqueue(TenonStream& stream, std::shared_ptr<const Kernel> kernel, const TenonLaunch& launch,
+             std::string reason_to_fail);
 
 }  // namespace faulty
 

@@ -14,12 +14,13 @@ bool whole(const std::byte* zone) {
 
 }  // namespace
 
-Block::Block(const TenonDevice* owner, std::uint64_t handle, std::size_t bytes)
+Block::Block(const TenonDevice* owner, std::uint64_t handle, std::size_t bytes, std::size_t alignment)
     : owner_(owner),
       handle_(handle),
       bytes_(bytes),
       storage_(static_cast<std::byte*>(
-          ::operator new[](bytes + 2 * kGuardBytes, std::align_val_t{kAlignment}))) {
+                   ::operator new[](bytes + 2 * kGuardBytes, std::align_val_t{alignment})),
+               Free{std::align_val_t{alignment}}) {
   std::memset(storage_.get(), kGuard, kGuardBytes);
   std::memset(data(), kPoison, bytes);
   std::memset(data() + bytes, kGuard, kGuardBytes);
@@ -38,13 +39,13 @@ Pin::~Pin() {
   if (block_) block_->queued_.fetch_sub(1, std::memory_order_release);
 }
 
-const Block& Heap::allocate(const TenonDevice* owner, std::size_t bytes) {
+const Block& Heap::allocate(const TenonDevice* owner, std::size_t bytes, std::size_t alignment) {
   std::uint64_t handle;
   {
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
   }
-  auto block = std::make_shared<Block>(owner, handle, bytes);
+  auto block = std::make_shared<Block>(owner, handle, bytes, alignment);
   const std::lock_guard lock(mutex_);
   return *(blocks_[handle] = std::move(block));
 }

@@ -21,14 +21,14 @@ using tenon::sdk::Failure;
 using tenon::sdk::Unsupported;
 
 inline constexpr std::size_t kAlignment = 256;
-inline constexpr std::size_t kGuardBytes = 256;
+inline constexpr std::size_t kGuardBytes = kAlignment;
 inline constexpr unsigned char kPoison = 0xCB;
 inline constexpr unsigned char kGuard = 0xA5;
 
 class Block {
  public:
-  /// Throws std::bad_alloc.
-  Block(const TenonDevice* owner, std::uint64_t handle, std::size_t bytes);
+  /// `alignment` is the first guard zone's, which is kAlignment long. Throws std::bad_alloc.
+  Block(const TenonDevice* owner, std::uint64_t handle, std::size_t bytes, std::size_t alignment);
 
   const TenonDevice* owner() const { return owner_; }
   std::uint64_t handle() const { return handle_; }
@@ -43,7 +43,8 @@ class Block {
  private:
   friend class Pin;
   struct Free {
-    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{kAlignment}); }
+    std::align_val_t alignment;
+    void operator()(std::byte* p) const { ::operator delete[](p, alignment); }
   };
 
   const TenonDevice* owner_;
@@ -75,7 +76,7 @@ class Pin {
 /// All blocks of the plugin. Ids are never used twice.
 class Heap {
  public:
-  const Block& allocate(const TenonDevice* owner, std::size_t bytes);
+  const Block& allocate(const TenonDevice* owner, std::size_t bytes, std::size_t alignment);
   /// Throws TENON_INVALID, naming handle, offset and bytes, where the handle is not alive.
   Pin pin(const std::string& who, std::uint64_t handle, std::uint64_t offset, std::uint64_t bytes);
   /// The block that now ends, or null where there is none with this handle and owner.

@@ -2,10 +2,22 @@
 // run the reference kernels late, on memory that the host cannot read, and play dead where a caller
 // breaks a rule that has no error code of its own.
 //
-// Options: seed, delay_us, delay_min_us (each command sleeps that long before it runs; read when a
-// device opens); oom_at, oom_every (the n-th allocation of the plugin fails, every n-th does),
-// memory_bytes (of a device; all three read at each allocation); workspace_bytes (that each kernel
-// asks for and scribbles over; read by prepare).
+// Options. Read when a device opens:
+//   seed, delay_us, delay_min_us   each command sleeps that long before it runs
+//   late_fault_at, late_fault_every   the n-th launch of the device, or every n-th, does nothing but
+//                      report TENON_INTERNAL at the next sync or query
+//   lost_at            at its n-th launch the device plays dead
+//   not_ready          percent of queries and syncs that answer TENON_NOT_READY for nothing, below 100
+//   alignment=minimal  addresses are multiples of 256 and of no more
+// Read at each allocation:
+//   oom_at, oom_every  the n-th allocation of the plugin fails, every n-th does
+//   memory_bytes       of a device
+// Read by device_info and prepare:
+//   workspace_bytes    that each kernel asks for and scribbles over
+//   minimal=1          nothing that plugin.h leaves to the plugin: no optional opcode, dtype,
+//   attachment
+//                      or slot of the table, one index operand, exact extents (before the plugin loads)
+//   limits=tiny        programs of 4 instructions, 2 inputs, 1 output, 2 scalars, 2 constants; rank 4
 #include <cstring>
 #include <span>
 
@@ -16,6 +28,7 @@
 
 #include "plugins/faulty/device.h"
 #include "plugins/faulty/launch.h"
+#include "plugins/faulty/offer.h"
 #include "plugins/faulty/peek.h"
 #include "plugins/faulty/stream.h"
 #include "plugins/faulty/text.h"
@@ -55,20 +68,7 @@ void check_index(std::uint32_t index) {
 std::int32_t device_info(std::uint32_t index, TenonDeviceInfo* info) {
   return run([&] {
     check_index(index);
-    constexpr const char* kUids[kDeviceCount] = {"faulty-0", "faulty-1"};
-    TenonDeviceInfo mine{};
-    reference::describe(mine);
-    mine.flags = 0;
-    mine.kind = "faulty";
-    mine.name = "hostile test device";
-    mine.uid = kUids[index];
-    mine.driver = "faulty 1";
-    mine.memory_bytes = memory_bytes(*host);
-    mine.mem_alignment = kAlignment;
-    mine.import_alignment = 4096;
-    mine.dlpack_type = 0;
-    mine.dlpack_id = 0;
-    answer(*info, mine);
+    answer(*info, describe(*host, index));
   });
 }
 
@@ -152,6 +152,7 @@ std::int32_t prepare(TenonDevice* device, const TenonOp* op, TenonKernel** kerne
   return guarded(*host, [&]() -> std::int32_t {
     tenon::sdk::check(*op);
     device->check_alive();
+    require_offered(*host, tenon::sdk::OpView(*op));
     auto shared = std::make_shared<const Kernel>(*host, *op);
     if (shared->status() != TENON_OK) return shared->status();
     answer(*info, TenonKernelInfo{sizeof *info, 0, shared->workspace_bytes()});
@@ -164,7 +165,7 @@ std::int32_t launch(TenonDevice* device, TenonStream* stream, TenonKernel* kerne
                     const TenonLaunch* what) {
   return run([&] {
     const Turn turn(device, stream);
-    enqueue(*stream, kernel->shared, read(*what));
+    enqueue(*stream, kernel->shared, read(*what), device->count_launch());
   });
 }
 
@@ -178,7 +179,7 @@ void release(TenonDevice*, TenonKernel* kernel) {
   delete kernel;
 }
 
-const TenonPlugin kTable = {
+constexpr TenonPlugin kTable = {
     TENON_PLUGIN_STAMP("faulty", "0.1.0"),
     score,
     device_count,
@@ -207,6 +208,14 @@ const TenonPlugin kTable = {
     release,
 };
 
+constexpr TenonPlugin kMinimalTable = [] {
+  TenonPlugin table = kTable;
+  table.mem_import = nullptr;
+  table.mem_info = nullptr;
+  table.fill = nullptr;
+  return table;
+}();
+
 }  // namespace
 }  // namespace faulty
 
@@ -216,5 +225,10 @@ const TenonPlugin* tenon_plugin_main(const TenonHost* host, const char** why) {
     return nullptr;
   }
   faulty::host = host;
-  return &faulty::kTable;
+  try {
+    return faulty::is_minimal(*host) ? &faulty::kMinimalTable : &faulty::kTable;
+  } catch (const faulty::Failure&) {
+    *why = "option minimal must be a whole number";
+    return nullptr;
+  }
 }

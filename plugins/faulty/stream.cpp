@@ -64,6 +64,7 @@ TenonStream::TenonStream(TenonDevice& device, const faulty::Delays& delays)
     : device_(device),
       random_(delays.seed),
       delay_us_(delays.min_us, delays.max_us),
+      seed_(delays.seed),
       worker_([this] { work(); }) {}
 
 TenonStream::~TenonStream() {
@@ -99,14 +100,20 @@ void TenonStream::wait_for(const TenonStream& other, std::uint64_t point) {
 
 std::int32_t TenonStream::query(std::uint64_t point) {
   timeline_->check_signalled("stream_query", point);
-  return timeline_->reached(point) ? report() : TENON_NOT_READY;
+  return !is_spurious() && timeline_->reached(point) ? report() : TENON_NOT_READY;
 }
 
 std::int32_t TenonStream::sync(std::uint64_t point, std::int64_t timeout_ns) {
   timeline_->check_signalled("stream_sync", point);
+  if (is_spurious()) return TENON_NOT_READY;
   if (timeline_->wait(point, timeout_ns)) return report();
   throw Failure(TENON_TIMEOUT, text("[faulty] stream_sync: point ", point, " was not reached within ",
                                     timeout_ns, " ns"));
+}
+
+bool TenonStream::is_spurious() {
+  const std::uint64_t percent = device_.behaviour().not_ready_percent;
+  return percent != 0 && std::mt19937_64(seed_ + ++asked_)() % 100 < percent;
 }
 
 void TenonStream::keep(const faulty::LateFault& fault) {

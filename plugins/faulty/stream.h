@@ -76,6 +76,7 @@ struct TenonStream {
   std::uint64_t signal();
   void wait_for(const TenonStream& other, std::uint64_t point);
 
+  // Option not_ready answers them with TENON_NOT_READY, whatever has been reached.
   std::int32_t query(std::uint64_t point);
   std::int32_t sync(std::uint64_t point, std::int64_t timeout_ns);
 
@@ -89,12 +90,16 @@ struct TenonStream {
   void work();
   void sleep();
   std::int32_t report();
+  /// Whether this answer is a NOT_READY for nothing.
+  bool is_spurious();
 
   TenonDevice& device_;
   const std::shared_ptr<faulty::Timeline> timeline_ = std::make_shared<faulty::Timeline>();
   std::mt19937_64 random_;
   std::uniform_int_distribution<std::uint64_t> delay_us_;
   std::atomic<bool> entered_{false};
+  const std::uint64_t seed_;
+  std::atomic<std::uint64_t> asked_{0};
 
   std::mutex mutex_;
   std::condition_variable filled_;

@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstring>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/runtime/table.h"
@@ -124,10 +123,9 @@ TEST(Table, ATableWithoutAnIdentityIsRefused) {
 TEST(Table, AnotherMajorIsRefused) {
   TenonPlugin t = smallest();
   t.abi = ((TENON_ABI_MAJOR + 1U) << 16) | 3;
-  EXPECT_EQ(refusal(t), device_error(fmt::format(
-                            "speaks plugin ABI {}.3, this Tenon speaks {}.{}; build the plugin "
-                            "against this Tenon's header",
-                            TENON_ABI_MAJOR + 1, TENON_ABI_MAJOR, TENON_ABI_MINOR)));
+  EXPECT_EQ(refusal(t), device_error("speaks plugin ABI 1.3, this Tenon speaks 0." +
+                                     std::to_string(TENON_ABI_MINOR) +
+                                     "; build the plugin against this Tenon's header"));
 }
 
 TEST(Table, EachMandatoryEntryIsNamed) {

@@ -21,6 +21,10 @@ if(strays)
   message(FATAL_ERROR "installed, though for tests only: ${strays}")
 endif()
 
+if(NOT EXISTS ${prefix}/share/tenon/plugin.json)
+  message(FATAL_ERROR "plugin.json is not installed")
+endif()
+
 # The copy is another plugin by name only.
 file(COPY ${CMAKE_CURRENT_LIST_DIR}/consumer DESTINATION ${WORK})
 file(GLOB originals ${SOURCE}/plugins/reference/*.cpp ${SOURCE}/plugins/reference/*.h)
