@@ -6,6 +6,7 @@
 #include <tenon/device.h>
 #include <tenon/dtype.h>
 #include <tenon/error.h>
+#include <tenon/half.h>
 #include <tenon/io.h>
 #include <tenon/log.h>
 #include <tenon/nn.h>
