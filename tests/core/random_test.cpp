@@ -142,7 +142,7 @@ TEST_P(Random, UniformTakesOptions) {
   Generator generator(1);
   EXPECT_TRUE(uniform({2}, {}, {.device = device_, .requires_grad = true}, generator).requires_grad());
   EXPECT_EQ(thrown([&] { uniform({2}, {}, {.dtype = i32, .device = device_}, generator); }),
-            invalid_argument("[uniform] i32 is not drawn yet; use f32 or f64"));
+            invalid_argument("[uniform] i32 is not floating; convert what is drawn"));
   EXPECT_EQ(thrown([&] { uniform({2}, {1, 1}, here_, generator); }),
             invalid_argument("[uniform] the range 1 .. 1 is empty or not finite in f32"));
   EXPECT_EQ(thrown([&] { uniform({2}, {0, HUGE_VAL}, here_, generator); }),
