@@ -30,8 +30,14 @@ Strides indexed_strides(const Indexing& work) {
 }
 
 /// Operands: dst, src, index.
-Loop make_loop(const Indexing& work) {
+struct IndexLoop {
   Loop loop;
+  std::vector<std::vector<std::int64_t>> starts;  // of each pack, in elements; empty: one at 0
+};
+
+IndexLoop make_loop(const Indexing& work) {
+  IndexLoop made;
+  Loop& loop = made.loop;
   loop.shape = work.shape;
   const auto add = [&](const Tensor& x) {
     loop.operands.push_back({broadcast_strides(x.shape(), x.strides(), work.shape)});
@@ -44,9 +50,12 @@ Loop make_loop(const Indexing& work) {
     add(work.src);
   }
   add(work.index);
+  // Packs of one launch must not write to one place: what indices alone keep apart stays in one pack.
   std::vector<int> groups;
+  for (const int d : work.along) groups.push_back(!gathers(work) && d < 0 ? 1 : 0);
   simplify(loop, groups);
-  return loop;
+  made.starts = peel(loop, groups, static_cast<int>(work.device().state().limits().max_rank));
+  return made;
 }
 
 /// The farthest element that an index and the loop reach together decides the width of offsets.
@@ -55,27 +64,36 @@ std::uint8_t index_width(const Indexing& work) {
   return reach(x.shape(), x.strides()) >> 31 == 0 ? 32 : 64;
 }
 
-void launch(std::string_view op, const Indexing& work, const Loop& loop,
+void launch(std::string_view op, const Indexing& work, const IndexLoop& made,
             const runtime::Kernel& kernel) {
   const Tensor* const tensors[] = {&work.dst, &work.src, &work.index};
-  TenonOperand arguments[3];
-  runtime::Access accesses[3];
-  for (std::size_t i = 0; i < 3; ++i) {
-    const LoopOperand& operand = loop.operands[i];
-    arguments[i] = argument(*tensors[i]);
-    if (operand.layout == TENON_LAYOUT_STRIDED) arguments[i].strides = operand.strides.data();
-    accesses[i] = {tensors[i]->impl()->storage.get(), i == 0};
+  auto starts = made.starts;
+  if (starts.empty()) starts.emplace_back(3);
+  std::vector<TenonOperand> arguments;
+  for (const auto& start : starts) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const LoopOperand& operand = made.loop.operands[i];
+      arguments.push_back(argument(*tensors[i]));
+      arguments.back().offset += start[i] * size_of(tensors[i]->dtype());
+      if (operand.layout == TENON_LAYOUT_STRIDED) arguments.back().strides = operand.strides.data();
+    }
   }
-  std::vector<std::int64_t> dims(loop.shape.begin(), loop.shape.end());
+  std::vector<std::int64_t> dims(made.loop.shape.begin(), made.loop.shape.end());
   dims.push_back(indexed(work).size(work.dim));
   dims.push_back(indexed(work).strides()[work.dim]);
-  const TenonPack pack{arguments, nullptr, dims.data()};
-  runtime::launch(op, work.device().state(), kernel, {&pack, 1}, accesses);
+  std::vector<TenonPack> packs;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    packs.push_back({&arguments[3 * i], nullptr, dims.data()});
+  }
+  runtime::Access accesses[3];
+  for (std::size_t i = 0; i < 3; ++i) accesses[i] = {tensors[i]->impl()->storage.get(), i == 0};
+  runtime::launch(op, work.device().state(), kernel, packs, accesses);
 }
 
 /// The work as one op.
 Refusal attempt_whole(std::string_view op, const Indexing& work) {
-  const Loop loop = make_loop(work);
+  const IndexLoop made = make_loop(work);
+  const Loop& loop = made.loop;
   const runtime::OperandDesc operands[] = {
       {.dtype = work.dst.dtype(), .layout = loop.operands[0].layout},
       {.dtype = work.src.dtype(), .layout = loop.operands[1].layout},
@@ -91,7 +109,7 @@ Refusal attempt_whole(std::string_view op, const Indexing& work) {
   runtime::take_note();
   const auto kernel = work.device().state().kernels().find(desc);
   if (kernel == nullptr) return refusal_of(desc);
-  launch(op, work, loop, *kernel);
+  launch(op, work, made, *kernel);
   return {};
 }
 

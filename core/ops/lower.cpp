@@ -9,6 +9,9 @@
 #include <shared_mutex>
 #include <string_view>
 
+#include <fmt/format.h>
+
+#include "core/program/legalise.h"
 #include "core/runtime/device_state.h"
 
 namespace tenon::ops {
@@ -40,16 +43,34 @@ bool fits(const program::Program& program, const program::Limits& limits) {
          program.constant_count() <= limits.constants;
 }
 
+/// What of the program the device does not take, or "".
+std::string obstacle(const program::Program& program, const TenonDeviceInfo& info, bool is_legal) {
+  if (!is_legal) return "an opcode or a dtype of the program";
+  if (fits(program, limits_of(info))) return "";
+  return fmt::format("a program of {} instructions, {} inputs and {} outputs in one",
+                     program.instruction_count(), program.input_count(), program.output_count());
+}
+
 std::unique_ptr<const Lowered> worked_out(const program::Program& program,
                                           const TenonDeviceInfo& info) {
-  const program::Limits limits = limits_of(info);
-  const bool is_native = fits(program, limits);
+  const program::Target target{info.opcodes, info.storage_dtypes, info.compute_dtypes};
+  program::Draft draft = decode(program);
+  const bool is_legal = program::is_legal(draft, target);
+  const std::string reason = obstacle(program, info, is_legal);
   const bool is_cut = splits_all() && program.instruction_count() > 1;
-  if (is_native && !is_cut) return nullptr;
+  if (reason.empty() && !is_cut) return nullptr;
+  if (!is_legal) draft = program::legalise(draft, target);
   const auto cut = is_cut ? program::Cut::EachInstruction : program::Cut::FewestParts;
   return std::make_unique<const Lowered>(
-      program::split(decode(program), limits, {info.storage_dtypes, info.compute_dtypes}, cut),
-      !is_native);
+      program::split(draft, limits_of(info), {info.storage_dtypes, info.compute_dtypes}, cut), reason);
+}
+
+/// Whether a plan's only part takes inputs and scalars, and gives outputs, as the whole does.
+bool is_one_part(const program::Plan& plan, const program::Program& whole) {
+  const auto& part = plan.parts.front();
+  return plan.parts.size() == 1 && part.program.input_count() == whole.input_count() &&
+         part.program.scalar_count() == whole.scalar_count() &&
+         part.program.output_count() == whole.output_count();
 }
 
 }  // namespace
@@ -66,6 +87,13 @@ const Lowered* lower(const program::Program& program, runtime::DeviceState& devi
   auto lowered = worked_out(program, device.limits());
   const std::unique_lock lock(mutex);
   return table.emplace(key, std::move(lowered)).first->second.get();
+}
+
+const program::Program* lower_attachment(const program::Program& program,
+                                         runtime::DeviceState& device) {
+  const Lowered* lowered = lower(program, device);
+  if (lowered == nullptr) return &program;
+  return is_one_part(lowered->plan, program) ? &lowered->plan.parts.front().program : nullptr;
 }
 
 }  // namespace tenon::ops

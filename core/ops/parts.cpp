@@ -74,7 +74,9 @@ void run_parts(std::string_view op, const program::Plan& plan, std::span<const O
   for (const program::Part& part : plan.parts) {
     std::vector<Operands> operands;
     for (Pack& pack : all) operands.push_back(operands_of(op, plan, part, pack));
-    run(op, part.program, nullptr, operands);
+    if (const Refusal refusal = run_lowered(op, part.program, nullptr, operands)) {
+      refuse(op, all.front().whole->outputs.front().device(), *refusal);
+    }
     for (const int t : part.last_reads) {
       for (Pack& pack : all) pack.temporaries[static_cast<std::size_t>(t)] = Tensor();
     }

@@ -54,12 +54,10 @@ std::vector<Device> host_devices(Device own);
 /// Counts that `op` runs on `host`.
 void count_host_run(std::string_view op, Device own, Device host);
 
-/// Runs `attempt(work)`, a Refusal, on the work's own device, then as the policy says. `Work` has
-/// device() and each_tensor(Visit).
+/// After work was refused on its own device: runs `attempt(work)`, a Refusal, where the policy allows
+/// it, or throws. `Work` has device() and each_tensor(Visit).
 template <class Work, class Attempt>
-void with_policy(std::string_view op, const Work& work, Attempt attempt) {
-  const Refusal refusal = attempt(work);
-  if (!refusal) return;
+void settle(std::string_view op, const Work& work, const Refusal& refusal, Attempt attempt) {
   for (const Device& host : host_devices(work.device())) {
     Work moved = work;
     HostCopies copies(host);
@@ -69,6 +67,12 @@ void with_policy(std::string_view op, const Work& work, Attempt attempt) {
     return copies.return_results(op);
   }
   refuse(op, work.device(), *refusal);
+}
+
+/// Runs `attempt(work)` on the work's own device, then as the policy says.
+template <class Work, class Attempt>
+void with_policy(std::string_view op, const Work& work, Attempt attempt) {
+  if (const Refusal refusal = attempt(work)) settle(op, work, refusal, attempt);
 }
 
 }  // namespace tenon::ops

@@ -6,6 +6,7 @@
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
 #include "core/ops/loop.h"
+#include "core/ops/lower.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
 #include "core/runtime/launch.h"
@@ -21,46 +22,81 @@ Shape with_matrix(Shape shape, std::int64_t rows, std::int64_t columns) {
   return shape;
 }
 
-/// Address and non-unit strides in multiples of 16 bytes.
-bool is_aligned(const detail::TensorImpl& x) {
-  const std::int64_t size = size_of(x.dtype);
-  return x.offset * size % 16 == 0 &&
-         std::all_of(x.strides.begin(), x.strides.end(),
-                     [&](std::int64_t stride) { return stride == 1 || stride * size % 16 == 0; });
+/// The operands of a product over the dimensions that one pack has: dst, a, b, the epilogue's inputs.
+struct ProductLoop {
+  std::vector<runtime::OperandDesc> operands;
+  std::vector<std::vector<std::int64_t>> starts;  // of each pack and operand, in elements
+};
+
+const Tensor* tensor_of(const Product& work, std::size_t operand) {
+  const Tensor* const matrices[] = {&work.dst, &work.a, &work.b};
+  if (operand < 3) return matrices[operand];
+  const Tensor& x = work.inputs[operand - 3].tensor;
+  return x.defined() ? &x : nullptr;
 }
 
-runtime::OperandDesc describe(const Tensor& x, const Shape& shape) {
-  const detail::TensorImpl& impl = *x.impl();
-  const auto flags = is_aligned(impl) ? TENON_OPERAND_ALIGNED : 0;
-  return {.dtype = impl.dtype,
-          .layout = TENON_LAYOUT_STRIDED,
-          .flags = static_cast<std::uint8_t>(flags),
-          .described = true,
-          .shape = shape,
-          .strides = broadcast_strides(impl.shape, impl.strides, shape)};
-}
-
-runtime::OperandDesc describe(const Input& x, const Shape& shape, DType dtype) {
-  if (x.tensor.defined()) return describe(x.tensor, shape);
-  return {.dtype = dtype,
-          .layout = TENON_LAYOUT_INDEX,
-          .described = true,
-          .shape = shape,
-          .strides = x.strides};
-}
-
-/// dst, a, b, then the epilogue's inputs.
-std::vector<runtime::OperandDesc> describe(const Product& work) {
+runtime::OperandDesc describe(const Product& work, std::size_t operand) {
   const Shape& shape = work.dst.shape();
   const std::int64_t M = work.dst.size(-2), N = work.dst.size(-1), K = work.a.size(-1);
-  std::vector<runtime::OperandDesc> operands{describe(work.dst, shape),
-                                             describe(work.a, with_matrix(shape, M, K)),
-                                             describe(work.b, with_matrix(shape, K, N))};
-  for (std::size_t i = 0; i < work.inputs.size(); ++i) {
-    operands.push_back(
-        describe(work.inputs[i], shape, work.epilogue->input_dtype(static_cast<int>(i) + 1)));
+  const Shape shapes[] = {shape, with_matrix(shape, M, K), with_matrix(shape, K, N)};
+  const Shape& own = operand < 3 ? shapes[operand] : shape;
+  if (const Tensor* x = tensor_of(work, operand)) {
+    return {.dtype = x->dtype(),
+            .layout = TENON_LAYOUT_STRIDED,
+            .described = true,
+            .shape = own,
+            .strides = broadcast_strides(x->shape(), x->strides(), own)};
   }
-  return operands;
+  return {.dtype = work.epilogue->input_dtype(static_cast<int>(operand) - 2),
+          .layout = TENON_LAYOUT_INDEX,
+          .described = true,
+          .shape = own,
+          .strides = work.inputs[operand - 3].strides};
+}
+
+/// Leaves the last `most` dimensions; the others are walked by packs.
+void peel_batches(ProductLoop& made, int most) {
+  made.starts.emplace_back(made.operands.size());
+  while (made.operands.front().shape.size() > most) {
+    std::vector<std::vector<std::int64_t>> finer;
+    for (const auto& start : made.starts) {
+      for (std::int64_t i = 0; i < made.operands.front().shape[0]; ++i) {
+        auto& moved = finer.emplace_back(start);
+        for (std::size_t k = 0; k < moved.size(); ++k) moved[k] += i * made.operands[k].strides[0];
+      }
+    }
+    made.starts = std::move(finer);
+    for (auto& operand : made.operands) {
+      operand.shape.erase(0);
+      operand.strides.erase(0);
+    }
+  }
+}
+
+/// Whether all packs' addresses and all non-unit strides are multiples of 16 bytes.
+bool is_aligned(const Tensor& x, const runtime::OperandDesc& operand, const ProductLoop& made,
+                std::size_t k) {
+  const std::int64_t size = size_of(x.dtype());
+  return std::ranges::all_of(operand.strides,
+                             [&](std::int64_t s) { return s == 1 || s * size % 16 == 0; }) &&
+         std::ranges::all_of(made.starts, [&](const auto& start) {
+           return (x.impl()->offset + start[k]) * size % 16 == 0;
+         });
+}
+
+ProductLoop make_loop(const Product& work) {
+  ProductLoop made;
+  for (std::size_t k = 0; k < 3 + work.inputs.size(); ++k) {
+    made.operands.push_back(describe(work, k));
+  }
+  peel_batches(made, static_cast<int>(work.device().state().limits().max_rank));
+  for (std::size_t k = 0; k < made.operands.size(); ++k) {
+    const Tensor* x = tensor_of(work, k);
+    if (x != nullptr && is_aligned(*x, made.operands[k], made, k)) {
+      made.operands[k].flags = TENON_OPERAND_ALIGNED;
+    }
+  }
+  return made;
 }
 
 std::uint8_t index_width(const std::vector<runtime::OperandDesc>& operands) {
@@ -71,39 +107,53 @@ std::uint8_t index_width(const std::vector<runtime::OperandDesc>& operands) {
   return farthest >> 31 == 0 ? 32 : 64;
 }
 
-void launch(std::string_view op, const Product& work, const runtime::Kernel& kernel,
-            const std::vector<std::int64_t>& dims) {
-  std::vector<TenonOperand> arguments{argument(work.dst), argument(work.a), argument(work.b)};
-  std::vector<runtime::Access> accesses{{work.dst.impl()->storage.get(), true},
-                                        {work.a.impl()->storage.get(), false},
-                                        {work.b.impl()->storage.get(), false}};
-  for (const Input& x : work.inputs) {
-    arguments.push_back(x.tensor.defined() ? argument(x.tensor) : TenonOperand{0, x.offset, nullptr});
-    if (x.tensor.defined()) accesses.push_back({x.tensor.impl()->storage.get(), false});
+void launch(std::string_view op, const Product& work, const ProductLoop& made,
+            const runtime::VaryingShapes::Found& found) {
+  const std::size_t each = made.operands.size();
+  std::vector<TenonOperand> arguments;
+  for (const auto& start : made.starts) {
+    for (std::size_t k = 0; k < each; ++k) {
+      const Tensor* x = tensor_of(work, k);
+      arguments.push_back(x != nullptr ? argument(*x)
+                                       : TenonOperand{0, work.inputs[k - 3].offset, nullptr});
+      arguments.back().offset += start[k] * (x != nullptr ? size_of(x->dtype()) : 1);
+    }
   }
-  const TenonPack pack{arguments.data(), work.scalars.data(), dims.data()};
-  runtime::launch(op, work.device().state(), kernel, {&pack, 1}, accesses);
+  std::vector<TenonPack> packs;
+  for (std::size_t i = 0; i < arguments.size(); i += each) {
+    packs.push_back({&arguments[i], work.scalars.data(), found.dims.data()});
+  }
+  std::vector<runtime::Access> accesses;
+  for (std::size_t k = 0; k < each; ++k) {
+    if (const Tensor* x = tensor_of(work, k)) {
+      accesses.push_back({x->impl()->storage.get(), k == 0});
+    }
+  }
+  runtime::launch(op, work.device().state(), *found.kernel, packs, accesses);
 }
 
 /// The whole product as one op.
 Refusal attempt_whole(std::string_view op, const Product& work) {
-  std::vector<runtime::OperandDesc> operands = describe(work);
+  const ProductLoop made = make_loop(work);
+  const std::vector<runtime::OperandDesc>& operands = made.operands;
   const TenonMatmulAttrs attrs{sizeof(TenonMatmulAttrs), work.accumulate ? 1u : 0u};
   runtime::OpDesc desc{.kind = TENON_KIND_MATMUL,
                        .acc_dtype = static_cast<std::uint8_t>(accumulator(work.a.dtype())),
                        .index_width = index_width(operands),
-                       .rank = work.dst.rank(),
+                       .rank = operands.front().shape.size(),
                        .operands = operands,
                        .attrs = std::as_bytes(std::span(&attrs, 1))};
   runtime::AttachmentDesc attachment{};
   if (work.epilogue) {
-    attachment = {TENON_SLOT_EPILOGUE, 3, &*work.epilogue};
+    const program::Program* epilogue = lower_attachment(*work.epilogue, work.device().state());
+    if (epilogue == nullptr) return "the epilogue in one part";
+    attachment = {TENON_SLOT_EPILOGUE, 3, epilogue};
     desc.attachments = {&attachment, 1};
   }
   runtime::take_note();
   const auto found = work.device().state().varying_shapes().find(desc);
   if (found.kernel == nullptr) return refusal_of(desc);
-  launch(op, work, *found.kernel, found.dims);
+  launch(op, work, made, found);
   return {};
 }
 

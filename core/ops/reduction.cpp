@@ -7,6 +7,7 @@
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
 #include "core/ops/loop.h"
+#include "core/ops/lower.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
 #include "core/runtime/launch.h"
@@ -19,20 +20,35 @@ namespace {
 struct ReduceLoop {
   Loop loop;
   std::uint32_t axes = 0;
+  std::vector<std::vector<std::int64_t>> starts;  // of each pack, in elements; empty: one at 0
 };
 
 LoopOperand loop_operand(const Tensor& x, const Shape& shape) {
   return {broadcast_strides(x.shape(), x.strides(), shape)};
 }
 
-/// The layouts that REDUCE has: results are new, and a stretched input is STRIDED.
-void settle_layouts(Loop& loop, std::size_t results) {
+/// A result is CONTIGUOUS where it is so over the kept dimensions.
+std::uint8_t result_layout(const Loop& loop, const Strides& strides, const std::vector<int>& groups) {
+  Shape kept;
+  Strides own;
+  for (int d = 0; d < loop.shape.size(); ++d) {
+    if (groups[static_cast<std::size_t>(d)] == 1) continue;
+    kept.push_back(loop.shape[d]);
+    own.push_back(strides[d]);
+  }
+  const bool contiguous = layout_of(kept, own) == TENON_LAYOUT_CONTIGUOUS;
+  return contiguous ? TENON_LAYOUT_CONTIGUOUS : TENON_LAYOUT_STRIDED;
+}
+
+/// The layouts that REDUCE has.
+void settle_layouts(Loop& loop, const std::vector<int>& groups, std::size_t results) {
   for (std::size_t i = 0; i < loop.operands.size(); ++i) {
-    std::uint8_t& layout = loop.operands[i].layout;
-    if (i < results)
-      layout = TENON_LAYOUT_CONTIGUOUS;
-    else if (layout == TENON_LAYOUT_SCALAR)
-      layout = TENON_LAYOUT_STRIDED;
+    LoopOperand& operand = loop.operands[i];
+    if (i < results) {
+      operand.layout = result_layout(loop, operand.strides, groups);
+    } else if (operand.layout == TENON_LAYOUT_SCALAR) {
+      operand.layout = TENON_LAYOUT_STRIDED;
+    }
   }
 }
 
@@ -48,12 +64,14 @@ ReduceLoop make_loop(const Reduction& work) {
   std::vector<int> groups;
   for (int d = 0; d < work.shape.size(); ++d) groups.push_back(static_cast<int>(work.axes >> d & 1));
   simplify(loop, groups);
+  const int most = static_cast<int>(work.device().state().limits().max_rank);
+  made.starts = peel(loop, groups, most);
   if (std::find(groups.begin(), groups.end(), 1) == groups.end()) {  // only extents of 1 are reduced
     loop.shape.push_back(1);
     groups.push_back(1);
     for (LoopOperand& operand : loop.operands) operand.strides.push_back(0);
   }
-  settle_layouts(loop, work.results.size());
+  settle_layouts(loop, groups, work.results.size());
   for (std::size_t d = 0; d < groups.size(); ++d) {
     if (groups[d] == 1) made.axes |= 1u << d;
   }
@@ -79,32 +97,48 @@ TenonReduceAttrs attributes(const Reduction& work, const ReduceLoop& made) {
   return attrs;
 }
 
-void launch(std::string_view op, const Reduction& work, ReduceLoop& made,
-            const runtime::Kernel& kernel) {
-  std::vector<TenonOperand> arguments;
-  std::vector<runtime::Access> accesses;
-  const auto add = [&](const Tensor& x, bool writes) {
-    arguments.push_back(argument(x));
-    accesses.push_back({x.impl()->storage.get(), writes});
+/// The operands of the pack that begins at `start`.
+void add_arguments(const Reduction& work, const ReduceLoop& made,
+                   const std::vector<std::int64_t>& start, std::vector<TenonOperand>& arguments) {
+  const auto add = [&](TenonOperand operand, std::int64_t step) {
+    const std::size_t i = arguments.size() % made.loop.operands.size();
+    const LoopOperand& way = made.loop.operands[i];
+    operand.offset += start[i] * step;
+    if (way.layout != TENON_LAYOUT_CONTIGUOUS) operand.strides = way.strides.data();
+    arguments.push_back(operand);
   };
-  for (const Tensor& y : work.results) add(y, true);
+  for (const Tensor& y : work.results) add(argument(y), size_of(y.dtype()));
   for (const Input& x : work.inputs) {
-    if (x.tensor.defined())
-      add(x.tensor, false);
-    else
-      arguments.push_back({0, x.offset, nullptr});
+    if (x.tensor.defined()) {
+      add(argument(x.tensor), size_of(x.tensor.dtype()));
+    } else {
+      add({0, x.offset, nullptr}, 1);
+    }
   }
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const LoopOperand& operand = made.loop.operands[i];
-    if (operand.layout != TENON_LAYOUT_CONTIGUOUS) arguments[i].strides = operand.strides.data();
+}
+
+void launch(std::string_view op, const Reduction& work, const ReduceLoop& made,
+            const runtime::Kernel& kernel) {
+  std::vector<runtime::Access> accesses;
+  for (const Tensor& y : work.results) accesses.push_back({y.impl()->storage.get(), true});
+  for (const Input& x : work.inputs) {
+    if (x.tensor.defined()) accesses.push_back({x.tensor.impl()->storage.get(), false});
   }
-  const TenonPack pack{arguments.data(), work.scalars.data(), made.loop.shape.data()};
-  runtime::launch(op, work.device().state(), kernel, {&pack, 1}, accesses);
+  const std::size_t each = made.loop.operands.size();
+  auto starts = made.starts;
+  if (starts.empty()) starts.emplace_back(each);
+  std::vector<TenonOperand> arguments;
+  for (const auto& start : starts) add_arguments(work, made, start, arguments);
+  std::vector<TenonPack> packs;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    packs.push_back({&arguments[i * each], work.scalars.data(), made.loop.shape.data()});
+  }
+  runtime::launch(op, work.device().state(), kernel, packs, accesses);
 }
 
 /// The whole reduction as one op.
 Refusal attempt_whole(std::string_view op, const Reduction& work) {
-  ReduceLoop made = make_loop(work);
+  const ReduceLoop made = make_loop(work);
   const std::vector<runtime::OperandDesc> operands = describe(work, made.loop);
   const TenonReduceAttrs attrs = attributes(work, made);
   runtime::OpDesc desc{.kind = TENON_KIND_REDUCE,
@@ -116,8 +150,9 @@ Refusal attempt_whole(std::string_view op, const Reduction& work) {
                        .attrs = std::as_bytes(std::span(&attrs, 1))};
   runtime::AttachmentDesc attachment{};
   if (work.prologue) {
-    attachment = {TENON_SLOT_PROLOGUE, static_cast<std::uint16_t>(work.results.size()),
-                  &*work.prologue};
+    const program::Program* prologue = lower_attachment(*work.prologue, work.device().state());
+    if (prologue == nullptr) return "the prologue in one part";
+    attachment = {TENON_SLOT_PROLOGUE, static_cast<std::uint16_t>(work.results.size()), prologue};
     desc.attachments = {&attachment, 1};
   }
   runtime::take_note();
@@ -164,10 +199,24 @@ Refusal attempt_widened(std::string_view op, const Reduction& work, const Refusa
   return {};
 }
 
+/// Over a row-major copy, whose loop may have fewer dimensions.
+Refusal attempt_row_major(std::string_view op, const Reduction& work, const Refusal& refusal) {
+  runtime::fall_back(op, work.device().state(), "row-major first", *refusal);
+  const Tensor& x = work.inputs.front().tensor;
+  Reduction copied = work;
+  copied.inputs = {{cast_to(op, x, x.dtype())}};
+  return attempt(op, copied);
+}
+
 Refusal attempt(std::string_view op, const Reduction& work) {
-  Refusal refusal = attempt_whole(op, work);
+  const Refusal refusal = attempt_whole(op, work);
   if (!refusal) return {};
-  if (!work.prologue) return attempt_widened(op, work, refusal);
+  if (!work.prologue) {
+    const Tensor& x = work.inputs.front().tensor;
+    const auto most = static_cast<int>(work.device().state().limits().max_rank);
+    const bool is_deep = x.rank() > most && !x.is_contiguous();
+    return is_deep ? attempt_row_major(op, work, refusal) : attempt_widened(op, work, refusal);
+  }
   runtime::fall_back(op, work.device().state(), "prologue apart", *refusal);
   const std::vector<Tensor> inputs = run_prologue(op, work);
   for (std::size_t i = 0; i < inputs.size(); ++i) {

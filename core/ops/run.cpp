@@ -12,7 +12,9 @@
 #include "core/ops/loop.h"
 #include "core/ops/lower.h"
 #include "core/ops/parts.h"
+#include "core/ops/policy.h"
 #include "core/runtime/device_state.h"
+#include "core/runtime/host.h"
 #include "core/runtime/launch.h"
 #include "core/tensor/impl.h"
 
@@ -137,8 +139,10 @@ std::optional<Operands> separated(const Operands& from, const program::Plan* pla
   return result;
 }
 
-std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const program::Program& program,
-                                                   runtime::DeviceState& device, const Packed& packed) {
+/// nullptr, and why, where the device refuses it.
+std::shared_ptr<const runtime::Kernel> find_kernel(const program::Program& program,
+                                                   runtime::DeviceState& device, const Packed& packed,
+                                                   Refusal& refusal) {
   const int outputs = program.output_count();
   std::vector<runtime::OperandDesc> operands;
   for (std::size_t i = 0; i < packed.loop.operands.size(); ++i) {
@@ -148,12 +152,16 @@ std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const pr
   }
   const runtime::AttachmentDesc body{TENON_SLOT_BODY, static_cast<std::uint16_t>(outputs), &program};
   const int rank = packed.loop.shape.size();
-  return device.kernels().require(op, {.kind = TENON_KIND_ELEMENTWISE,
-                                       .index_width = packed.loop.index_width,
-                                       .rank = rank,
-                                       .output_count = outputs,
-                                       .operands = operands,
-                                       .attachments = {&body, 1}});
+  const runtime::OpDesc desc{.kind = TENON_KIND_ELEMENTWISE,
+                             .index_width = packed.loop.index_width,
+                             .rank = rank,
+                             .output_count = outputs,
+                             .operands = operands,
+                             .attachments = {&body, 1}};
+  runtime::take_note();
+  auto kernel = device.kernels().find(desc);
+  if (kernel == nullptr) refusal = refusal_of(desc);
+  return kernel;
 }
 
 /// Packs for one launch: of one layout, and none writes a storage that another one uses.
@@ -180,24 +188,85 @@ struct Group {
   std::unordered_set<const runtime::Storage*> used, written;
 };
 
-void launch_group(std::string_view op, const program::Program& program, runtime::DeviceState& device,
-                  std::span<Packed*> group) {
-  const auto kernel = find_kernel(op, program, device, *group.front());
+std::vector<Group> grouped(std::vector<Packed>& all) {
+  std::vector<Packed*> left;
+  for (Packed& packed : all) left.push_back(&packed);
+  std::vector<Group> groups;
+  while (!left.empty()) {
+    Group& group = groups.emplace_back(*left.front());
+    std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
+  }
+  return groups;
+}
+
+void launch(std::string_view op, runtime::DeviceState& device, const runtime::Kernel& kernel,
+            std::span<Packed* const> group) {
   std::vector<TenonPack> packs;
   std::vector<runtime::Access> accesses;
   for (Packed* packed : group) {
     packed->add_packs(packs);
     accesses.insert(accesses.end(), packed->accesses.begin(), packed->accesses.end());
   }
-  runtime::launch(op, device, *kernel, packs, accesses);
+  runtime::launch(op, device, kernel, packs, accesses);
+}
+
+/// The program as it is, over each group; launches nothing where the device refuses any of them.
+Refusal launch_whole(std::string_view op, const program::Program& program, runtime::DeviceState& device,
+                     std::span<const Group> groups) {
+  Refusal refusal;
+  std::vector<std::shared_ptr<const runtime::Kernel>> kernels;
+  for (const Group& group : groups) {
+    kernels.push_back(find_kernel(program, device, *group.packs.front(), refusal));
+    if (refusal) return refusal;
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) launch(op, device, *kernels[i], groups[i].packs);
+  return {};
 }
 
 void launch_parts(std::string_view op, const Lowered& lowered, runtime::DeviceState& device,
-                  std::span<Packed*> group) {
-  if (lowered.is_fallback) device.counters().fallbacks.fetch_add(1, std::memory_order_relaxed);
-  std::vector<const Operands*> packs;
-  for (const Packed* packed : group) packs.push_back(packed->from);
-  run_parts(op, lowered.plan, packs);
+                  std::span<const Group> groups) {
+  for (const Group& group : groups) {
+    if (!lowered.reason.empty())
+      runtime::fall_back(op, device, "in other instructions", lowered.reason);
+    std::vector<const Operands*> packs;
+    for (const Packed* packed : group.packs) packs.push_back(packed->from);
+    run_parts(op, lowered.plan, packs);
+  }
+}
+
+/// lower(), its Unsupported as a refusal.
+Refusal find_lowered(const program::Program& program, runtime::DeviceState& device,
+                     const Lowered*& lowered) {
+  try {
+    lowered = lower(program, device);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Unsupported) throw;
+    return error.what();
+  }
+  return {};
+}
+
+/// A program and what it runs over, to be moved to another device.
+struct Work {
+  const program::Program& program;
+  std::vector<Operands> packs;
+
+  Device device() const { return packs.front().outputs.front().device(); }
+  void each_tensor(const Visit& visit) {
+    for (Operands& operands : packs) {
+      for (Tensor& y : operands.outputs) visit(y, true);
+      for (Input& x : operands.inputs) visit(x.tensor, false);
+    }
+  }
+};
+
+Refusal attempt(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
+  const Lowered* lowered = nullptr;
+  if (Refusal refusal =
+          find_lowered(program, packs.front().outputs.front().device().state(), lowered)) {
+    return refusal;
+  }
+  return run_lowered(op, program, lowered, packs);
 }
 
 }  // namespace
@@ -221,8 +290,8 @@ Device common_device(std::string_view op, std::span<const Tensor> inputs) {
   return device;
 }
 
-void run(std::string_view op, const program::Program& program, const Lowered* lowered,
-         std::span<const Operands> packs) {
+Refusal run_lowered(std::string_view op, const program::Program& program, const Lowered* lowered,
+                    std::span<const Operands> packs) {
   runtime::DeviceState& device = packs.front().outputs.front().device().state();
   const program::Plan* plan = lowered == nullptr ? nullptr : &lowered->plan;
   std::deque<Operands> copies;
@@ -233,22 +302,18 @@ void run(std::string_view op, const program::Program& program, const Lowered* lo
     const Operands& from = copy ? copies.emplace_back(std::move(*copy)) : operands;
     all.push_back(pack_operands(from, device.limits().max_rank));
   }
-  std::vector<Packed*> left;
-  for (Packed& packed : all) left.push_back(&packed);
-  while (!left.empty()) {
-    Group group(*left.front());
-    std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
-    if (lowered == nullptr) {
-      launch_group(op, program, device, group.packs);
-    } else {
-      launch_parts(op, *lowered, device, group.packs);
-    }
-  }
+  const std::vector<Group> groups = grouped(all);
+  if (lowered == nullptr) return launch_whole(op, program, device, groups);
+  launch_parts(op, *lowered, device, groups);
+  return {};
 }
 
 void run(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
   if (packs.empty()) return;
-  run(op, program, lower(program, packs.front().outputs.front().device().state()), packs);
+  const Refusal refusal = attempt(op, program, packs);
+  if (!refusal) return;
+  settle(op, Work{program, {packs.begin(), packs.end()}}, refusal,
+         [&](const Work& work) { return attempt(op, work.program, work.packs); });
 }
 
 std::vector<Tensor> run(std::string_view op, const program::Program& program,

@@ -10,6 +10,8 @@
 #include <tenon/program.h>
 #include <tenon/tensor.h>
 
+#include "core/ops/policy.h"
+
 namespace tenon::ops {
 
 struct Lowered;
@@ -34,9 +36,9 @@ struct Operands {
 void run(std::string_view op, const program::Program& program, std::span<const Operands> packs);
 
 /// The same in the way that is given (nullptr: the program as it is), whatever the device's limits ask
-/// for.
-void run(std::string_view op, const program::Program& program, const Lowered* lowered,
-         std::span<const Operands> packs);
+/// for; a refusal where the device takes the program of some layout not at all.
+Refusal run_lowered(std::string_view op, const program::Program& program, const Lowered* lowered,
+                    std::span<const Operands> packs);
 
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,

@@ -196,6 +196,27 @@ TEST_P(Index, TheLastOfEqualPlacesGetsTheGradient) {
   expect_equals(src.grad(), Array<float>{{4}, {0, 0, 1, 1}});
 }
 
+TEST_P(Index, AnIndexOutOfRangeIsNamed) {
+  const Tensor x = zeros({65, 2}, here_);
+  const auto message = [&](auto&& call) {
+    const Thrown error = thrown([&] {
+      call();
+      device_.synchronize();
+    });
+    EXPECT_EQ(error.kind, ErrorKind::InvalidArgument);
+    return error.text;
+  };
+  EXPECT_THAT(message([&] { embedding(x, tensor({3, 70}, here_)); }),
+              testing::StartsWith("[embedding] index 70 is out of range for 65 rows"));
+  EXPECT_THAT(message([&] { embedding(x, tensor({3, -1}, here_)); }),
+              testing::StartsWith("[embedding] index -1 is out of range for 65 rows"));
+  EXPECT_THAT(message([&] { index_select(x, 1, tensor({-3}, here_)); }),
+              testing::StartsWith("[index_select] index -3 is out of range for 2 rows"));
+  EXPECT_THAT(message([&] { scatter(x, 0, tensor({{65}}, here_), ones({1, 1}, here_)); }),
+              testing::StartsWith("[scatter] index 65 is out of range for 65 rows"));
+  expect_equals(index_select(x, 1, tensor({-1}, here_)).sum(), Array<float>{{}, {0}});  // works again
+}
+
 TEST_P(Index, RefusesWrongOperands) {
   const Tensor x = zeros({4, 3}, here_), index = tensor({{0}}, here_);
   const auto text = [](auto&& call) { return thrown(call); };
