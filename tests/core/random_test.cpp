@@ -139,6 +139,24 @@ TEST_P(Random, UniformStaysInItsRangeAndFillsItEvenly) {
     ASSERT_LT(value, 100'000'016.0f);
 }
 
+TEST_P(Random, SixteenBitUniformStaysInItsRange) {
+  Generator generator(1);
+  const auto check = [&]<class H>(H) {
+    const auto& stored = device_.info().storage_dtypes;
+    if (std::find(stored.begin(), stored.end(), dtype_of<H>) == stored.end()) return;
+    for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+             {-2, -1}, {-1, 0}, {0, 1}, {0.1, 0.3}, {1, 1 + 0x1p-6}, {0, 0x1p-14}, {-6e4, 6e4}}) {
+      const TensorOptions options{.dtype = dtype_of<H>, .device = device_};
+      const auto values = uniform({4096}, {low, high}, options, generator).template to_vector<H>();
+      const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+      EXPECT_GE(static_cast<float>(*least), static_cast<float>(H(low))) << low << ' ' << high;
+      EXPECT_LT(static_cast<float>(*greatest), static_cast<float>(H(high))) << low << ' ' << high;
+      EXPECT_LT(*least, *greatest);
+    }
+  };
+  check(float16{}), check(bfloat16{});
+}
+
 TEST_P(Random, UniformTakesOptions) {
   Generator generator(1);
   EXPECT_TRUE(uniform({2}, {}, {.device = device_, .requires_grad = true}, generator).requires_grad());
