@@ -1,5 +1,6 @@
 // Tensors of random numbers: parameters are checked and brought into the programs' terms.
 #include <cmath>
+#include <tuple>
 
 #include <tenon/ops.h>
 #include <tenon/random.h>
@@ -16,29 +17,11 @@ namespace {
 
 using program::Program;
 
-enum class Kind { Uniform, Normal, MinusLog, NormalOfLog, Bernoulli, Integers, WideIntegers };
-
-const Program& program_for(Kind kind, DType dtype) {
-  static auto& table = *new ops::ProgramTable<std::pair<Kind, DType>>;
-  return table.get({kind, dtype}, [&] {
-    switch (kind) {
-      case Kind::Uniform:
-        return uniform_program(dtype);
-      case Kind::Normal:
-        return normal_program(dtype);
-      case Kind::MinusLog:
-        return minus_log_program();
-      case Kind::NormalOfLog:
-        return normal_of_log_program();
-      case Kind::Bernoulli:
-        return bernoulli_program(dtype);
-      case Kind::Integers:
-        return integers_program(dtype, false);
-      case Kind::WideIntegers:
-        return integers_program(dtype, true);
-    }
-    return uniform_program(dtype);
-  });
+/// make(key...), made once.
+template <auto make, class... Key>
+const Program& known(Key... key) {
+  static auto& table = *new ops::ProgramTable<std::tuple<Key...>>;
+  return table.get({key...}, [&] { return make(key...); });
 }
 
 /// One tensor that is being drawn from a stream of its own.
@@ -93,7 +76,7 @@ double before(double x, DType dtype) {
   return value_of(x > 0 ? bits - 1 : bits + 1, dtype);
 }
 
-/// low .. low + span, as 64-bit patterns.
+/// The first integer and how many follow it, as 64-bit patterns.
 struct IntegerRange {
   std::uint64_t low, span;
   bool within_i32;
@@ -109,19 +92,24 @@ std::string text_of(Scalar x) {
   return is_negative(x) ? fmt::format("{}", x.to_int64()) : fmt::format("{}", x.bits(u64));
 }
 
+Scalar last_of(const IntegersOptions& range, DType dtype) {
+  if (!range.high) return Scalar(HUGE_VAL).bits(dtype);
+  const std::int64_t high = range.high->to_int64();
+  return high <= 0 ? Scalar(high - 1) : Scalar(range.high->bits(u64) - 1);
+}
+
 IntegerRange checked(const IntegersOptions& range, DType dtype) {
   require(is_integer(dtype), "[integers] {} is no integer dtype; convert what is drawn", name(dtype));
   const Scalar low = range.low, high = range.high.value_or(0);
   require(!low.is_floating() && !high.is_floating(), "[integers] the range {} .. {} is not of integers",
           low.to_double(), high.to_double());
   require(low.fits(dtype), "[integers] {} does not fit {}", text_of(low), name(dtype));
-  const std::uint64_t greatest = Scalar(HUGE_VAL).bits(dtype), begin = low.bits(u64);
   require(!range.high || less(low, high), "[integers] the range {} .. {} is empty", text_of(low),
           text_of(high));
-  const std::uint64_t span = (range.high ? high.bits(u64) - 1 : greatest) - begin;
-  require(span <= greatest - begin, "[integers] the last of {} .. {} does not fit {}", text_of(low),
+  const Scalar last = last_of(range, dtype);
+  require(last.fits(dtype), "[integers] the last of {} .. {} does not fit {}", text_of(low),
           text_of(high), name(dtype));
-  return {begin, span, low.fits(i32) && span <= Scalar(HUGE_VAL).bits(i32) - begin};
+  return {low.bits(u64), last.bits(u64) - low.bits(u64), low.fits(i32) && last.fits(i32)};
 }
 
 }  // namespace
@@ -138,7 +126,7 @@ Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, 
   const double below = before(high, dtype), limit = dtype == drawn ? high : (below + high) / 2;
   const auto bits = [&](double x) { return Scalar(x).bits(drawn); };
   Draw draw("uniform", shape, dtype, options, generator);
-  draw.run(program_for(Kind::Uniform, dtype), dtype == f64 ? 2 : 1, 0,
+  draw.run(known<uniform_program>(dtype), dtype == f64 ? 2 : 1, 0,
            {bits(low), bits(span), bits(limit), bits(below)});
   return draw.finished(options);
 }
@@ -154,10 +142,10 @@ Tensor normal(const Shape& shape, NormalOptions parameters, TensorOptions option
   const std::uint64_t mean_bits = Scalar(mean).bits(drawn), std_bits = Scalar(std).bits(drawn);
   Draw draw("normal", shape, dtype, options, generator);
   if (dtype == f64) {
-    draw.run(program_for(Kind::MinusLog, dtype), 4, 0, {});
-    draw.run(program_for(Kind::NormalOfLog, dtype), 4, 2, {mean_bits, std_bits});
+    draw.run(known<minus_log_program>(), 4, 0, {});
+    draw.run(known<normal_of_log_program>(), 4, 2, {mean_bits, std_bits});
   } else {
-    draw.run(program_for(Kind::Normal, dtype), 2, 0, {mean_bits, std_bits});
+    draw.run(known<normal_program>(dtype), 2, 0, {mean_bits, std_bits});
   }
   return draw.finished(options);
 }
@@ -167,7 +155,7 @@ Tensor bernoulli(const Shape& shape, double p, TensorOptions options, Generator&
   const auto threshold = static_cast<std::uint64_t>(std::nearbyint(p * 0x1p32));
   const DType dtype = options.dtype.value_or(bool_);
   Draw draw("bernoulli", shape, dtype, options, generator);
-  draw.run(program_for(Kind::Bernoulli, dtype), 1, 0, {threshold & 0xffffffff, threshold >> 32});
+  draw.run(known<bernoulli_program>(dtype), 1, 0, {threshold & 0xffffffff, threshold >> 32});
   return draw.finished(options);
 }
 
@@ -178,10 +166,10 @@ Tensor integers(const Shape& shape, IntegersOptions range, TensorOptions options
   const std::uint64_t count = span + 1;
   Draw draw("integers", shape, dtype, options, generator);
   if (size_of(dtype) < 8 || within_i32) {
-    draw.run(program_for(Kind::Integers, dtype), 2, 0,
+    draw.run(known<integers_program>(dtype, false), 2, 0,
              {low & 0xffffffff, count & 0xffffffff, count & 0xffff, count >> 16});
   } else {
-    draw.run(program_for(Kind::WideIntegers, dtype), 4, 0,
+    draw.run(known<integers_program>(dtype, true), 4, 0,
              {low, count, count & 0xffffffff, count == 0 ? std::uint64_t{1} << 32 : count >> 32});
   }
   return draw.finished(options);

@@ -36,11 +36,11 @@ Style style_for(const std::vector<double>& values, DType dtype) {
     style.exponent |= std::isfinite(value) && (size >= 1e8 || small);
   }
   const auto given_back = [&](double value) {
-    return bits(std::strtod(digits_of(value, style).c_str(), nullptr)) == bits(value);
+    return !std::isfinite(value) ||
+           bits(std::strtod(digits_of(value, style).c_str(), nullptr)) == bits(value);
   };
-  for (const double value : values) {
-    while (std::isfinite(value) && style.digits < 8 && !given_back(value)) ++style.digits;
-  }
+  // All again for each: what fewer digits give back, more may not (next to a power of two).
+  while (style.digits < 8 && !std::all_of(values.begin(), values.end(), given_back)) ++style.digits;
   return style;
 }
 
