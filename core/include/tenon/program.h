@@ -36,6 +36,7 @@ int arity(Opcode opcode);
 class Builder;
 struct Derivative;
 struct Draft;
+struct Target;
 
 /// A value of a program that is being built.
 class Value {
@@ -110,6 +111,7 @@ class Builder {
  private:
   friend Derivative derive(const Program& forward, std::span<const int> wanted,
                            std::span<const int> given);
+  friend Draft legalise(const Draft& draft, const Target& target);
   static Program seal(const Draft& canonical);
   std::unique_ptr<Draft> draft_;
 };
