@@ -1,7 +1,6 @@
 // What the expansions share; see expand.h.
 #include "core/program/expand.h"
 
-#include <limits>
 #include <numbers>
 
 #include "core/base/fail.h"
@@ -68,7 +67,7 @@ Value expand(Opcode opcode, const std::array<Value, 3>& operands) {
 
 Value evaluate(const Polynomial& polynomial, Value x) {
   const auto coefficients = x.dtype() == f32 ? polynomial.single : polynomial.twice;
-  Value sum = x.builder().constant(x.dtype(), coefficients.back());
+  Value sum = number(x, coefficients.back());
   for (std::size_t i = coefficients.size() - 1; i-- > 0;) sum = sum * x + coefficients[i];
   return sum;
 }
@@ -77,8 +76,19 @@ Format format(Value x) {
   return x.dtype() == f32 ? Format{u32, 32, 23, 127} : Format{u64, 64, 52, 1023};
 }
 
+Value number(Value partner, double value) {
+  return partner.builder().constant(partner.dtype(), value);
+}
+
 Value raw(Value partner, std::uint64_t bits) {
   return partner.builder().constant_bits(partner.dtype(), bits);
+}
+
+Value shift_left(Value a, Value count) {
+  return a.builder().apply(Opcode::shl, a.dtype(), a, count);
+}
+Value shift_right(Value a, Value count) {
+  return a.builder().apply(Opcode::shr, a.dtype(), a, count);
 }
 
 Value sign_bit(Value x) {
@@ -105,7 +115,7 @@ Parts split(Value x) {
   const std::uint64_t exponent_bits = (2 * static_cast<std::uint64_t>(f.bias) + 1) << f.fraction;
   const Value fraction =
       (bits & raw(bits, ~exponent_bits)) | raw(bits, static_cast<std::uint64_t>(f.bias) << f.fraction);
-  const Value special = (x == 0) | ~(size < std::numeric_limits<double>::infinity());
+  const Value special = (x == 0) | ~(size < kInfinity);
   return {select(special, x, bitcast(fraction, x.dtype())), biased - bias};
 }
 

@@ -1,17 +1,18 @@
-// Optional opcodes from mandatory ones, and the arithmetic that they share. Operands are f32 or f64, or
-// integers of 32 or 64 bits where it says so.
+// Optional opcodes from mandatory ones, and the arithmetic that they share. Values are f32 or f64, or
+// integers of 32 or 64 bits.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include <tenon/program.h>
 
 namespace tenon::program {
 
-/// `opcode` of operands that share a dtype, from mandatory opcodes of that dtype, u32 (u64 for f64 and
-/// i32).
+/// `opcode` of operands of one dtype, from mandatory opcodes of that dtype, i32 and the unsigned dtype
+/// of its size.
 Value expand(Opcode opcode, const std::array<Value, 3>& operands);
 
 /// The same bits as another dtype of 8 or 16 bits, from casts and operations of 32.
@@ -36,6 +37,11 @@ Value expand_expm1(Value x);
 Value expand_sigmoid(Value x);
 
 // ---------------------------------------------------------------------------------- constants
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A constant of the partner's dtype.
+Value number(Value partner, double value);
 
 /// One of two numbers, by x's dtype: for f32, for f64.
 inline double by_dtype(Value x, double single, double twice) {
@@ -72,6 +78,9 @@ Format format(Value x);
 
 /// A constant of the partner's dtype, by its bits.
 Value raw(Value partner, std::uint64_t bits);
+/// a shifted by as many digits as the whole number `count` of its dtype says.
+Value shift_left(Value a, Value count);
+Value shift_right(Value a, Value count);
 
 /// The sign bit of x, of Format::bits.
 Value sign_bit(Value x);

@@ -94,7 +94,7 @@ struct Entry {
 class Walk {
  public:
   Walk(Builder& builder, const Draft& draft, const Target& target)
-      : builder_(builder), draft_(draft), device_(target) {
+      : builder_(builder), device_(target) {
     for (const DType dtype : draft.inputs) inputs_.push_back({builder.input(dtype), {}});
     for (const DType dtype : draft.scalars) scalars_.push_back({builder.scalar(dtype), {}});
     for (const Constant& constant : draft.constants) constants_.push_back(made(constant));
@@ -125,11 +125,22 @@ class Walk {
     return cast(entry.value, wide(dtype));
   }
 
-  void require(bool has, Opcode opcode, DType operand, DType dtype, std::string_view how) const {
-    if (!has) {
-      fail(ErrorKind::Unsupported, "[legalise] {} of {}: {} is not {} here", name(opcode),
-           name(operand), name(dtype), how);
+  void need(bool has, Opcode opcode, DType operand, DType dtype, std::string_view how) const {
+    if (has) return;
+    fail(ErrorKind::Unsupported, "[legalise] {} of {}: {} is not {} here", name(opcode), name(operand),
+         name(dtype), how);
+  }
+
+  /// Throws where neither casts nor other opcodes help.
+  void need_a_way(Opcode opcode, DType operand, DType result) const {
+    for (const DType dtype : {operand, result}) {
+      need(device_.knows(dtype), opcode, operand, dtype, "computed or stored");
     }
+    for (const DType dtype : {operand, result}) {
+      need(is_narrow(operand) || device_.computes(dtype), opcode, operand, dtype, "computed");
+    }
+    const bool takes_u64 = operand == f64 && !device_.has(opcode) && opcode != Opcode::rsqrt;
+    need(!takes_u64 || device_.computes(u64), opcode, operand, u64, "computed");
   }
 
   Entry step(const TenonInstruction& instruction) {
@@ -148,15 +159,10 @@ class Walk {
       return {builder_.apply(opcode, result, operands[0].value, operands[1].value, operands[2].value),
               {}};
     }
-    for (const DType needed : {dtype, result}) {
-      require(device_.knows(needed), opcode, dtype, needed, "computed or stored");
-    }
-    if (opcode == Opcode::bitcast && is_narrow(dtype)) return {narrow_bitcast(last.value, result), {}};
+    need_a_way(opcode, dtype, result);
+    if (opcode == Opcode::bitcast) return {narrow_bitcast(last.value, result), {}};
     if (is_narrow(dtype)) return narrow(opcode, dtype, operands);
-    for (const DType needed : {dtype, result}) {
-      require(device_.computes(needed), opcode, dtype, needed, "computed");
-    }
-    return {expanded(opcode, {operands[0].value, operands[1].value, operands[2].value}), {}};
+    return {expand(opcode, {operands[0].value, operands[1].value, operands[2].value}), {}};
   }
 
   [[noreturn]] static void fail_philox() {
@@ -186,22 +192,14 @@ class Walk {
 
   /// On a dtype that is computed, and that the result shares or of which it is a comparison.
   Value applied(Opcode opcode, const std::array<Value, 3>& x) {
-    if (!device_.has(opcode)) return expanded(opcode, x);
+    if (!device_.has(opcode)) return expand(opcode, x);
     const bool compares =
         opcode == Opcode::lt || opcode == Opcode::le || opcode == Opcode::eq || opcode == Opcode::ne;
     const DType last = x[static_cast<std::size_t>(arity(opcode)) - 1].dtype();
     return builder_.apply(opcode, compares ? bool_ : last, x[0], x[1], x[2]);
   }
 
-  Value expanded(Opcode opcode, const std::array<Value, 3>& x) {
-    if (x[0].dtype() == f64 && opcode != Opcode::rsqrt) {
-      require(device_.computes(u64), opcode, f64, u64, "computed");
-    }
-    return expand(opcode, x);
-  }
-
   Builder& builder_;
-  const Draft& draft_;
   Abilities device_;
   std::vector<Entry> inputs_, scalars_, constants_, values_;
 };

@@ -17,18 +17,18 @@
 
 namespace tenon::program {
 
-/// What a device does natively in programs.
+/// What a device does natively in programs, as its TenonDeviceInfo says.
 struct Target {
-  std::uint64_t opcodes;                        ///< as in TenonDeviceInfo
-  std::uint32_t storage_dtypes, compute_dtypes; /**/
+  std::uint64_t opcodes;
+  std::uint32_t storage_dtypes, compute_dtypes;
 };
 
 /// Whether every instruction is native on `target`.
 bool is_legal(const Draft& draft, const Target& target);
 
 /// The same inputs, scalars and outputs from native instructions only, in canonical form: equal bits
-/// where opcodes.def says 0 (but those of a NaN), within its bounds elsewhere. May exceed the ABI's
-/// limits. Throws Unsupported where the device computes no dtype that this takes.
+/// where opcodes.def says 0 (but for those of a NaN), within its bounds elsewhere. May exceed the ABI's
+/// limits. Throws Unsupported where the device lacks a dtype that this takes.
 Draft legalise(const Draft& draft, const Target& target);
 
 }  // namespace tenon::program

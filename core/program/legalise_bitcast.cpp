@@ -1,13 +1,9 @@
 // Bitcasts between dtypes of 8 or 16 bits that are not computed: casts between integers, and the
 // encodings of f16 and bf16 by way of f32's.
-#include <limits>
-
 #include "core/program/expand.h"
 
 namespace tenon::program {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The bits of an f16, which f32 holds exactly: another bias, and denormals that are whole numbers of
 /// 2^-24.

@@ -6,8 +6,6 @@
 namespace tenon::program {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 /// a + b rounded to odd: if it is not exact, the one of its neighbours whose last digit is 1.
 Value odd_sum(Value a, Value b) {
   const Pair sum = two_sum(a, b);
@@ -17,9 +15,9 @@ Value odd_sum(Value a, Value b) {
   return bitcast(select(sum.lo == 0, bits, odd), a.dtype());
 }
 
-/// The nearest multiple of the least denormal's share in 2^exponent, or the nearest number at all, to
-/// hi + lo, where lo was rounded to odd. Denormals have fewer digits, so a number that puts the last of
-/// them in its place is added first.
+/// hi + lo rounded as its product with 2^exponent is to be; lo was rounded to odd. A product that is
+/// denormal has fewer digits, so the first normal one is added before, to put the last digit in its
+/// place.
 Value rounded_for(Value exponent, Value hi, Value lo) {
   const Format f = format(hi);
   const Value first = power_of_two(max(1 - f.bias - exponent, 1 - f.bias), hi.dtype());
@@ -29,9 +27,9 @@ Value rounded_for(Value exponent, Value hi, Value lo) {
   return with_sign_of(abs(sum.hi + odd_sum(sum.lo, lo) - anchor), near);
 }
 
-/// The remainder of a · b by m, of unsigned integers with m's highest digit at its place in a float's
-/// digits, and a and b below 2 m. The quotient comes from floats and is off by less than 64; wrapping
-/// products leave the little that is left.
+/// a · b modulo m, of unsigned integers a, b < 2 m, where m has as many digits as `floating`. A
+/// quotient in floats is off by less than 64, and the products may wrap, since their difference is
+/// small again.
 Value product_modulo(Value a, Value b, Value m, DType floating) {
   const Value quotient = cast(cast(a, floating) * cast(b, floating) / cast(m, floating), m.dtype());
   const Value rest = a * b - quotient * m + (m << 6);
@@ -42,21 +40,18 @@ Value integer_rem(Value a, Value b) {
   return select(b == 0, raw(a, 0), a - a / b * b);
 }
 
-/// For |a| >= |b|: the digits of a, times 2^n modulo those of b, with n the difference of the
-/// exponents. The power comes from squarings, n's digits from the top.
+/// |a| modulo |b| where |a| >= |b|: with n the difference of the exponents, the digits of a times 2^n
+/// modulo those of b. The power comes from squarings by the digits of n.
 Value floating_rem(Value a, Value b) {
   const Format f = format(a);
   const int squarings = a.dtype() == f32 ? 4 : 6;
   const Parts x = split(a), y = split(b);
   const Value modulus = whole_digits(y.fraction), one = raw(modulus, 1);
-  const auto apply = [&](Opcode shift, Value value, Value count) {
-    return value.builder().apply(shift, value.dtype(), value, count);
-  };
   const Value n = cast(max(x.exponent - y.exponent, 0), f.bits);
-  Value power = apply(Opcode::shl, one, n >> squarings);
+  Value power = shift_left(one, n >> squarings);
   for (int i = squarings; i-- > 0;) {
     power = product_modulo(power, power, modulus, a.dtype());
-    power = apply(Opcode::shl, power, (n >> i) & one);
+    power = shift_left(power, (n >> i) & one);
   }
   const Value rest = product_modulo(whole_digits(x.fraction), power, modulus, a.dtype());
   return scaled(cast(rest, a.dtype()) * by_dtype(a, 0x1p-23, 0x1p-52), y.exponent);
@@ -105,7 +100,7 @@ Value expand_rem(Value a, Value b) {
   const Value size = abs(a), by = abs(b);
   const Value defined = (size < kInfinity) & (by > 0);
   const Value rest = select(defined, with_sign_of(floating_rem(a, b), a),
-                            a.builder().constant(a.dtype(), std::numeric_limits<double>::quiet_NaN()));
+                            number(a, std::numeric_limits<double>::quiet_NaN()));
   return select(size < by, a, rest);
 }
 

@@ -1,5 +1,4 @@
 // What is made of exp: exp2, expm1, sigmoid, tanh and erf.
-#include <limits>
 #include <numbers>
 
 #include "core/program/expand.h"
@@ -39,7 +38,7 @@ Value expand_tanh(Value x) {
 /// Small x by a polynomial, others by 1 - exp of a polynomial.
 Value expand_erf(Value x) {
   const Value size = abs(x);
-  const Value small = size + size * evaluate(polynomial::erf_tail, x * x);
+  const Value small = size * (evaluate(polynomial::erf_tail, x * x) + 1);
   const Value large = 1 - exp(evaluate(polynomial::log_erfc, min(size, by_dtype(x, 4, 6)) - 1));
   return with_sign_of(select(size < 1, small, large), x);
 }

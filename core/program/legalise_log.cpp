@@ -7,12 +7,6 @@
 namespace tenon::program {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-Value number(Value partner, double value) {
-  return partner.builder().constant(partner.dtype(), value);
-}
-
 /// ln(1 + f) = f - (hi - lo), for 1 + f in sqrt(1/2) .. sqrt(2), from 2 atanh(s) with s = f / (2 + f);
 /// the form is that of Sun's fdlibm (e_log.c), in which an error of the quotient hardly matters.
 Pair log1p_terms(Value f) {

@@ -1,7 +1,6 @@
 // sin and cos. Quarter turns are counted in integers over the whole range (Payne and Hanek, "Radian
 // reduction for trigonometric functions", SIGNUM Newsletter 18, 1983): the digits of x times a window
-// of 2/pi's, three words long, that begins where multiples of a full turn end.
-#include <limits>
+// of 2/pi's, three words long, before which all digits stand for full turns.
 #include <numbers>
 #include <vector>
 
@@ -44,12 +43,9 @@ std::array<Value, 3> window(Value begin, Value partner) {
   }
   const Value mask = raw(partner, static_cast<std::uint64_t>(width - 1));
   const Value left = cast(begin, partner.dtype()) & mask, right = mask - left;
-  const auto shift = [&](Opcode opcode, Value value, Value count) {
-    return value.builder().apply(opcode, value.dtype(), value, count);
-  };
   std::array<Value, 3> result;
   for (std::size_t i = 0; i < 3; ++i) {
-    result[i] = shift(Opcode::shl, words[i], left) | shift(Opcode::shr, words[i + 1] >> 1, right);
+    result[i] = shift_left(words[i], left) | shift_right(words[i + 1] >> 1, right);
   }
   return result;
 }
@@ -96,7 +92,7 @@ Value turned_sine(Value x, unsigned quarters, Value flip) {
   const Value value = select((turn & raw(turn, 1)) == 0, sine, cosine);
   const Value sign = ((turn >> 1) ^ (reduced.negative & ~turn)) << (format(x).width - 1);
   const Value result = bitcast(bitcast(value, turn.dtype()) ^ sign ^ flip, x.dtype());
-  return select(abs(x) < std::numeric_limits<double>::infinity(), result, x - x);
+  return select(abs(x) < kInfinity, result, x - x);
 }
 
 }  // namespace

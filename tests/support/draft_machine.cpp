@@ -111,11 +111,13 @@ class Inexact {
 
 class Machine {
  public:
-  Machine(const program::Draft& draft, const std::vector<Raw>& inputs, const Raw& scalars, Slack slack)
+  Machine(const program::Draft& draft, const std::vector<Raw>& inputs, const Raw& scalars,
+          Quirks quirks)
       : draft_(draft),
         inputs_(inputs),
         scalars_(scalars),
-        inexact_(slack),
+        flushes_(quirks.flushes_denormals),
+        inexact_(quirks.slack),
         count_(inputs.at(0).size()) {}
 
   std::vector<Raw> run() {
@@ -158,8 +160,18 @@ class Machine {
   template <class T, class R, class F>
   Raw map(const Raw& a, const Raw& b, F f) {
     Raw result(count_);
-    for (std::size_t i = 0; i < count_; ++i) result[i] = store<R>(f(load<T>(a[i]), load<T>(b[i])));
+    for (std::size_t i = 0; i < count_; ++i) {
+      result[i] = store<R>(flushed<R>(f(flushed<T>(load<T>(a[i])), flushed<T>(load<T>(b[i])))));
+    }
     return result;
+  }
+
+  template <class T>
+  T flushed(T x) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (flushes_ && std::fabs(x) < std::numeric_limits<T>::min()) return std::copysign(T{0}, x);
+    }
+    return x;
   }
 
   Raw step(const TenonInstruction& i) {
@@ -323,6 +335,7 @@ class Machine {
   const program::Draft& draft_;
   const std::vector<Raw>& inputs_;
   const Raw& scalars_;
+  bool flushes_;
   Inexact inexact_;
   std::size_t count_;
   std::vector<Raw> values_;
@@ -367,8 +380,8 @@ std::uint64_t saturated(long double x) {
 }  // namespace
 
 std::vector<Raw> run_draft(const program::Draft& draft, const std::vector<Raw>& inputs,
-                           const Raw& scalars, Slack slack) {
-  return Machine(draft, inputs, scalars, slack).run();
+                           const Raw& scalars, Quirks quirks) {
+  return Machine(draft, inputs, scalars, quirks).run();
 }
 
 long double number_of(DType dtype, std::uint64_t bits) {

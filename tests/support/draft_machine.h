@@ -12,12 +12,17 @@ namespace tenon::test {
 
 using Raw = std::vector<std::uint64_t>;
 
-/// What div, sqrt, exp and log make of their bounds.
+/// What div, sqrt, exp and log make of their bounds, and whether denormal operands and results are
+/// zeros.
 enum class Slack { None, Above, Below, Random };
+struct Quirks {
+  Slack slack = Slack::None;
+  bool flushes_denormals = false;
+};
 
 /// The raw bits of each output. `inputs` have one length, `scalars` one value each.
 std::vector<Raw> run_draft(const program::Draft& draft, const std::vector<Raw>& inputs,
-                           const Raw& scalars = {}, Slack slack = Slack::None);
+                           const Raw& scalars = {}, Quirks quirks = {});
 
 /// A value of any dtype, exactly.
 long double number_of(DType dtype, std::uint64_t bits);
