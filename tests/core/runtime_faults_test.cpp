@@ -1,19 +1,18 @@
 // What a device reports, and how it is told: by a device that answers as the test wants.
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <tenon/log.h>
 #include <tenon/tensor.h>
 
 #include "core/runtime/pool.h"
 #include "core/runtime/stream.h"
 #include "tests/core/fake_device.h"
+#include "tests/support/error_log.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
 
@@ -33,26 +32,6 @@ std::function<std::int32_t()> in_turn(std::vector<std::int32_t> codes) {
   auto next = std::make_shared<std::size_t>(0);
   return [codes, next] { return *next < codes.size() ? codes[(*next)++] : TENON_OK; };
 }
-
-/// The lines of level error while it lives.
-class ErrorLog {
- public:
-  ErrorLog() {
-    set_log_callback([this](LogLevel level, std::string_view text) {
-      const std::lock_guard lock(mutex_);
-      if (level == LogLevel::Error) lines_.emplace_back(text);
-    });
-  }
-  ~ErrorLog() { set_log_callback({}); }
-  std::vector<std::string> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(lines_, {});
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
 
 class Faults : public testing::Test {
  protected:
