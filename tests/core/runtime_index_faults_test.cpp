@@ -135,6 +135,16 @@ TEST_P(LateIndexFaults, OfAThreadThatEndedReachWhoSynchronizes) {
   on.synchronize();
 }
 
+TEST_P(LateIndexFaults, OfAnotherThreadReachWhoReadsItsResult) {
+  const Tensor rows = indices({1, 70});
+  Tensor y;
+  std::thread([&] { y = gather("embedding", table, rows) * 2; }).join();
+  const auto own = gather("index_select", table, indices({0}));
+  EXPECT_EQ(thrown([&] { y.to_vector<float>(); }),
+            invalid_argument(out_of_range("embedding", 70, 1, on)));
+  EXPECT_THAT(y.to_vector<float>(), ElementsAre(6, 0));
+}
+
 TEST_P(LateIndexFaults, NobodyWaitedForGoToTheLogAtTheEnd) {
   in_new_process({}, [&] {
     gather("embedding", table, indices({70}));
