@@ -71,6 +71,11 @@ void record(Stream& stream, std::uint64_t number, std::span<const Access> access
   }
 }
 
+Use last_write(Storage& storage) {
+  const std::lock_guard lock(storage.mutex);
+  return storage.last_write;
+}
+
 void wait_on_host(Stream& stream, std::uint64_t number) {
   if (kept(WaitSite::HostRead)) stream.finish(number);
 }

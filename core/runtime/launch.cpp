@@ -62,14 +62,18 @@ std::uint64_t submit_copy(DeviceState& device, const Access& access, const Tenon
   return given.number;
 }
 
+/// What went wrong with the bytes that are read is told to their reader, whichever stream wrote them.
 void read(const Storage& src, std::int64_t offset, std::span<std::byte> dst) {
   auto& storage = const_cast<Storage&>(src);  // its history changes, its bytes do not
+  const Use written = last_write(storage);
   TenonCopy copy = host_copy(dst.data());
   copy.src = src.memory.handle;
   copy.src_offset = static_cast<std::uint64_t>(offset);
   copy.bytes = dst.size();
   const std::uint64_t number = submit_copy(*src.device, {&storage, false}, copy);
-  if (number != 0) wait_on_host(*src.device->streams().current(), number);
+  if (number == 0) return;
+  wait_on_host(*src.device->streams().current(), number);
+  if (written.stream != nullptr) wait_on_host(*written.stream, written.number);
 }
 
 /// Keeps bytes that a copy may still write to, since the wait for it ran out.

@@ -2,6 +2,7 @@
 #include "core/runtime/stream.h"
 
 #include <algorithm>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,7 @@ std::uint64_t Stream::point_after(std::uint64_t number) {
 bool Stream::has_finished(std::uint64_t number) {
   const std::uint64_t point = point_after(number);
   if (point == 0) return true;
+  const std::lock_guard lock(telling_);
   const std::int32_t code = device_.api().stream_query(device_.handle(), handle_, point);
   if (code == TENON_NOT_READY && !fault_pending()) return false;
   keep_late("stream_query", code);
@@ -57,7 +59,9 @@ bool Stream::await(std::uint64_t number, const Deadline& deadline) {
 
 void Stream::finish(std::uint64_t number, const Deadline& deadline) {
   await(number, deadline);
-  if (const auto late = take_late()) throw Error(*late);
+  const std::vector<Error> late = take_late();
+  for (std::size_t i = 1; i < late.size(); ++i) log(LogLevel::Error, late[i].what());
+  if (!late.empty()) throw Error(late.front());
 }
 
 void Stream::finish_all(const Deadline& deadline) {
@@ -97,25 +101,21 @@ void Stream::keep_late(const char* call, std::int32_t code) {
   try {
     check_status(device_, call, code);
   } catch (const Error& error) {
-    if (device_.is_over() || is_first_late(error)) return;
-    log(LogLevel::Error, error.what());
+    if (device_.is_over()) return;  // each later call tells it
+    const std::lock_guard lock(mutex_);
+    const bool again = !late_.empty() && std::string_view(late_.back().what()) == error.what();
+    if (!again) late_.push_back(error);
   }
 }
 
-bool Stream::is_first_late(const Error& error) {
-  const std::lock_guard lock(mutex_);
-  if (late_) return false;
-  late_ = error;
-  return true;
-}
-
-std::optional<Error> Stream::take_late() {
+std::vector<Error> Stream::take_late() {
+  const std::lock_guard telling(telling_);
   const std::lock_guard lock(mutex_);
   return std::exchange(late_, {});
 }
 
 void Stream::log_late() {
-  if (const auto late = take_late()) log(LogLevel::Error, late->what());
+  for (const Error& late : take_late()) log(LogLevel::Error, late.what());
 }
 
 void Stream::mark_finished(std::uint64_t number, std::uint64_t point) {

@@ -55,8 +55,8 @@ class Stream {
   /// Waits for command `number`; false where the device fails instead. What it reports is kept for
   /// `finish`; a lost device, and one that is too slow, throw here.
   bool await(std::uint64_t number, const Deadline& deadline = Deadline::usual());
-  /// Returns when command `number` has finished; throws what the device has reported since the last
-  /// time.
+  /// Returns when command `number` has finished; throws the first thing that the device has reported
+  /// since the last time, and logs the rest.
   void finish(std::uint64_t number, const Deadline& deadline = Deadline::usual());
   void finish_all(const Deadline& deadline);
 
@@ -70,10 +70,9 @@ class Stream {
 
  private:
   std::int32_t sync(std::uint64_t number, std::uint64_t point, const Deadline& deadline);
-  /// Keeps the first error until somebody asks, and logs the others; a lost device tells it itself.
+  /// Keeps the error of a call that failed for who waits next; a lost device tells it by itself.
   void keep_late(const char* call, std::int32_t code);
-  bool is_first_late(const Error& error);
-  std::optional<Error> take_late();
+  std::vector<Error> take_late();
   void mark_finished(std::uint64_t number, std::uint64_t point);
   [[noreturn]] void fail_timed_out(std::uint64_t number, const Deadline& deadline);
 
@@ -83,13 +82,15 @@ class Stream {
   std::atomic<std::uint64_t> launches_{0};
   std::atomic<std::uint64_t> finished_{0};
 
+  // Held while a query asks, which may take away what this stream's own thread is about to be told.
+  std::mutex telling_;
   std::mutex mutex_;  // guards what follows
   std::uint64_t submitted_ = 0;
   std::uint64_t signalled_ = 0;  // the last command that `point_` covers
   std::uint64_t point_ = 0;
   std::uint64_t completed_ = 0;  // the last point that is known to have
   LaunchLog log_;
-  std::optional<Error> late_;  // the first that nobody was told
+  std::vector<Error> late_;  // what nobody was told, in order
 };
 
 /// The streams of one device: each thread takes one at its first use and leaves it to the next

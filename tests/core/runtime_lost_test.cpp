@@ -6,13 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <tenon/log.h>
 #include <tenon/ops.h>
 #include <tenon/tensor.h>
 
 #include "core/runtime/kernel_cache.h"
 #include "core/runtime/stream.h"
 #include "tests/core/fake_device.h"
+#include "tests/support/error_log.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
 
@@ -162,7 +162,9 @@ TEST_F(Lost, MemoryOfTensorsIsLeftToTheClose) {
     EXPECT_EQ(synchronize(), sentence());
   }
   const int calls = dev->calls;
+  ErrorLog log;
   dev.state().close();
+  EXPECT_THAT(log.take(), testing::ElementsAre(sentence().text));
   EXPECT_EQ(dev->calls, calls);
   EXPECT_EQ(dev->frees, 0) << "device_close ends memory";
   EXPECT_EQ(dev->released, dev.device().stats().kernels);
