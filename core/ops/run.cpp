@@ -37,10 +37,11 @@ std::pair<std::int64_t, std::int64_t> byte_range(const Tensor& x) {
   return {low * size_of(impl.dtype), (high + 1) * size_of(impl.dtype)};
 }
 
-/// Whether writing `output` element by element could change what is still to be read of `input`.
-bool disturbs(const Tensor& output, const Tensor& input) {
+/// Whether writing `output` could change what is still to be read of `input`. Where they are the same
+/// elements it does not, if each is read before it is written (`in_step`).
+bool disturbs(const Tensor& output, const Tensor& input, bool in_step) {
   if (output.impl()->storage.get() != input.impl()->storage.get()) return false;
-  if (same_elements(output, input)) return false;
+  if (same_elements(output, input)) return !in_step;
   const auto [a, b] = byte_range(output);
   const auto [c, d] = byte_range(input);
   return a < d && c < b;
@@ -118,23 +119,24 @@ Packed pack_operands(const Operands& from, std::uint32_t max_rank) {
   return packed;
 }
 
-/// `from` with copies of the inputs that would be written before they are read; nothing where there
-/// are none.
+/// Whether an output is written over input `i` before that has been read.
+bool is_overwritten(const Operands& operands, const program::Plan* plan, std::size_t i) {
+  const Tensor& x = operands.inputs[i].tensor;
+  for (std::size_t k = 0; x.defined() && k < operands.outputs.size(); ++k) {
+    const bool in_step = plan == nullptr || !plan->overwrites(static_cast<int>(k), static_cast<int>(i));
+    if (disturbs(operands.outputs[k], x, in_step)) return true;
+  }
+  return false;
+}
+
+/// `from` with copies of the inputs that are overwritten; nothing where there are none.
 std::optional<Operands> separated(const Operands& from, const program::Plan* plan) {
   std::optional<Operands> result;
   for (std::size_t i = 0; i < from.inputs.size(); ++i) {
-    const Tensor& x = from.inputs[i].tensor;
-    const auto is_lost_to = [&](std::size_t k) {
-      if (disturbs(from.outputs[k], x)) return true;
-      return plan != nullptr && same_elements(from.outputs[k], x) &&
-             plan->overwrites(static_cast<int>(k), static_cast<int>(i));
-    };
-    bool lost = false;
-    for (std::size_t k = 0; x.defined() && k < from.outputs.size(); ++k) lost = lost || is_lost_to(k);
-    if (!lost) continue;
+    if (!is_overwritten(from, plan, i)) continue;
     const NoGrad guard;
     if (!result) result = from;
-    result->inputs[i].tensor = x.clone();
+    result->inputs[i].tensor = from.inputs[i].tensor.clone();
   }
   return result;
 }

@@ -2,6 +2,9 @@
 // device has none of their size they are added, with -0 for 0.
 #include "core/program/narrow.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace tenon::program {
 namespace {
 
@@ -62,9 +65,9 @@ class Narrower {
     const auto as_joined = [&](std::uint16_t ref) {
       return joined == dtype ? ref : append(Opcode::bitcast, joined, ref);
     };
-    const std::uint16_t a = as_joined(i.b), b = as_joined(i.c), none = neutral(joined);
-    const std::uint16_t left = append(Opcode::select, joined, i.a, a, none);
-    const std::uint16_t right = append(Opcode::select, joined, i.a, none, b);
+    const std::uint16_t none = neutral(joined);
+    const std::uint16_t left = append(Opcode::select, joined, i.a, as_joined(i.b), none);
+    const std::uint16_t right = append(Opcode::select, joined, i.a, none, as_joined(i.c));
     const Opcode join = is_floating(joined) ? Opcode::add : Opcode::or_;
     const std::uint16_t both = append(join, joined, left, right);
     return joined == dtype ? both : append(Opcode::bitcast, dtype, both);
@@ -73,8 +76,11 @@ class Narrower {
   /// 0, or -0: what leaves the other operand of the join as it is.
   std::uint16_t neutral(DType dtype) {
     const std::uint64_t sign = std::uint64_t{1} << (8 * size_of(dtype) - 1);
-    result_.constants.push_back({dtype, is_floating(dtype) ? sign : 0});
-    return TENON_REF(TENON_REF_CONSTANT, result_.constants.size() - 1);
+    const Constant constant{dtype, is_floating(dtype) ? sign : 0};
+    const auto found = std::ranges::find(result_.constants, constant);
+    const auto index = found - result_.constants.begin();
+    if (found == result_.constants.end()) result_.constants.push_back(constant);
+    return TENON_REF(TENON_REF_CONSTANT, index);
   }
 
   const Draft& draft_;

@@ -41,14 +41,14 @@ struct Tally {
 
 class Splitter {
  public:
-  Splitter(const Draft& draft, const Limits& limits, DTypeMasks dtypes, Cut cut)
-      : draft_(draft),
+  Splitter(Draft draft, const Limits& limits, DTypeMasks dtypes, Cut cut)
+      : draft_(std::move(draft)),
         limits_(limits),
         dtypes_(dtypes),
         cut_(cut),
-        step_of_(draft.instructions.size()),
-        slot_of_(draft.instructions.size(), -1),
-        last_use_(draft.instructions.size()) {
+        step_of_(draft_.instructions.size()),
+        slot_of_(draft_.instructions.size(), -1),
+        last_use_(draft_.instructions.size()) {
     list_steps();
   }
 
@@ -123,11 +123,12 @@ class Splitter {
 
   // --- How a value crosses from part to part ---
 
-  /// A cast of an input, scalar or constant is done again rather than stored, given the instructions.
+  /// A cast or bitcast of an input, scalar or constant is done again rather than stored, given the
+  /// instructions.
   bool is_redone(std::uint16_t ref) const {
     if (cut_ == Cut::EachInstruction || limits_.instructions < kSureInstructions) return false;
     const TenonInstruction& i = draft_.instructions[TENON_REF_INDEX(ref)];
-    return i.opcode == TENON_OP_CAST && !is_instruction(i.a);
+    return (i.opcode == TENON_OP_CAST || i.opcode == TENON_OP_BITCAST) && !is_instruction(i.a);
   }
 
   /// What a temporary holds a value as: u32, which a device may compute but not store, as the bits of
@@ -267,7 +268,7 @@ class Splitter {
     for (std::size_t t = 0; t < last.size(); ++t) last[t]->last_reads.push_back(static_cast<int>(t));
   }
 
-  const Draft& draft_;
+  Draft draft_;
   Limits limits_;
   DTypeMasks dtypes_;
   Cut cut_;
@@ -279,72 +280,83 @@ class Splitter {
   Plan plan_;
 };
 
-/// Builds one part, and notes where its operands lie.
+/// Writes one part, and notes where its operands lie. The operands of an instruction keep their order,
+/// which may decide over the bits of a NaN or the sign of a zero.
 class Splitter::Writer {
  public:
   explicit Writer(Splitter& whole) : whole_(whole) {}
 
   void compute(std::uint16_t ref) {
-    const TenonInstruction& i = whole_.draft_.instructions[TENON_REF_INDEX(ref)];
-    Value operands[3];
-    int count = 0;
-    each_operand(i, [&](std::uint16_t operand) { operands[count++] = value(operand); });
-    values_[ref] = builder_.apply(static_cast<Opcode>(i.opcode), static_cast<DType>(i.dtype),
-                                  operands[0], operands[1], operands[2]);
+    TenonInstruction i = whole_.draft_.instructions[TENON_REF_INDEX(ref)];
+    each_operand(i, [&](std::uint16_t& operand) { operand = value(operand); });
+    refs_[ref] = append(i);
   }
 
   void store(std::uint16_t ref, int slot) {
-    builder_.output(value(ref));
+    draft_.outputs.push_back(value(ref));
     outputs_.push_back({Place::Kind::Output, slot});
   }
   void store_temporary(std::uint16_t ref) {
-    builder_.output(as(whole_.stored_as(whole_.dtype_of(ref)), value(ref)));
+    const DType dtype = whole_.dtype_of(ref);
+    draft_.outputs.push_back(converted(value(ref), dtype, whole_.stored_as(dtype)));
     outputs_.push_back({Place::Kind::Temporary, whole_.temporary(ref)});
   }
 
-  Part part() const { return {builder_.build(), inputs_, outputs_, scalars_, {}}; }
+  Part part() const { return {seal(draft_), inputs_, outputs_, scalars_, {}}; }
 
  private:
-  Value value(std::uint16_t ref) {
-    if (const auto found = values_.find(ref); found != values_.end()) return found->second;
-    if (is_instruction(ref) && whole_.is_redone(ref)) {
-      compute(ref);
-      return values_.at(ref);
-    }
-    return values_[ref] = from_outside(ref);
+  std::uint16_t append(const TenonInstruction& i) {
+    draft_.instructions.push_back(i);
+    return TENON_REF(TENON_REF_INSTRUCTION, draft_.instructions.size() - 1);
   }
 
-  Value from_outside(std::uint16_t ref) {
+  /// The part's reference to a value of the whole.
+  std::uint16_t value(std::uint16_t ref) {
+    if (!refs_.contains(ref)) {
+      if (is_instruction(ref) && whole_.is_redone(ref)) {
+        compute(ref);
+      } else {
+        refs_[ref] = from_outside(ref);
+      }
+    }
+    return refs_.at(ref);
+  }
+
+  std::uint16_t from_outside(std::uint16_t ref) {
     const DType dtype = whole_.dtype_of(ref);
-    const auto index = static_cast<std::size_t>(TENON_REF_INDEX(ref));
+    const auto index = static_cast<int>(TENON_REF_INDEX(ref));
     switch (TENON_REF_CLASS(ref)) {
       case TENON_REF_INPUT:
-        return input({Place::Kind::Input, static_cast<int>(index)}, dtype);
+        return input({Place::Kind::Input, index}, dtype);
       case TENON_REF_SCALAR:
-        scalars_.push_back(static_cast<int>(index));
-        return builder_.scalar(dtype);
+        scalars_.push_back(index);
+        draft_.scalars.push_back(dtype);
+        return TENON_REF(TENON_REF_SCALAR, scalars_.size() - 1);
       case TENON_REF_CONSTANT:
-        return builder_.constant_bits(dtype, whole_.draft_.constants[index].bits);
+        draft_.constants.push_back(whole_.draft_.constants[TENON_REF_INDEX(ref)]);
+        return TENON_REF(TENON_REF_CONSTANT, draft_.constants.size() - 1);
     }
-    if (const int slot = whole_.slot_of_[index]; slot >= 0) {
+    if (const int slot = whole_.slot_of_[TENON_REF_INDEX(ref)]; slot >= 0) {
       return input({Place::Kind::Output, slot}, dtype);
     }
     const DType stored = whole_.stored_as(dtype);
-    return as(dtype, input({Place::Kind::Temporary, whole_.temporary(ref)}, stored));
+    return converted(input({Place::Kind::Temporary, whole_.temporary(ref)}, stored), stored, dtype);
   }
 
-  static Value as(DType dtype, Value value) {
-    return value.dtype() == dtype ? value : bitcast(value, dtype);
+  std::uint16_t converted(std::uint16_t ref, DType from, DType to) {
+    if (from == to) return ref;
+    return append({TENON_OP_BITCAST, static_cast<std::uint8_t>(to), ref, 0, 0});
   }
 
-  Value input(const Place& place, DType dtype) {
+  std::uint16_t input(const Place& place, DType dtype) {
     inputs_.push_back(place);
-    return builder_.input(dtype);
+    draft_.inputs.push_back(dtype);
+    return TENON_REF(TENON_REF_INPUT, inputs_.size() - 1);
   }
 
   Splitter& whole_;
-  Builder builder_;
-  std::map<std::uint16_t, Value> values_;
+  Draft draft_;
+  std::map<std::uint16_t, std::uint16_t> refs_;
   std::vector<Place> inputs_, outputs_;
   std::vector<int> scalars_;
 };
@@ -375,8 +387,8 @@ bool Plan::overwrites(int output, int input) const {
 }
 
 Plan split(const Draft& draft, const Limits& limits, DTypeMasks dtypes, Cut cut) {
-  const Draft whole = canonical(limits.inputs < 3 ? narrow_selects(draft, dtypes.compute) : draft);
-  return Splitter(whole, limits, dtypes, cut).run();
+  if (limits.inputs >= 3) return Splitter(draft, limits, dtypes, cut).run();
+  return Splitter(narrow_selects(draft, dtypes.compute), limits, dtypes, cut).run();
 }
 
 }  // namespace tenon::program

@@ -48,9 +48,9 @@ struct Plan {
 
 enum class Cut { FewestParts, EachInstruction };
 
-/// The plan for a draft of any size. A device that takes 4 instructions, 2 inputs, 1 output, 3 scalars
-/// and 3 constants, or more, is sure to have one (philox of three inputs apart); Unsupported names the
-/// instruction for which a limit is too small.
+/// The plan for a draft of any size without dead instructions. A device that takes 4 instructions, 2
+/// inputs, 1 output, 3 scalars and 3 constants, or more, is sure to have one (philox of three inputs
+/// apart); Unsupported names the instruction for which a limit is too small.
 Plan split(const Draft& draft, const Limits& limits, DTypeMasks dtypes, Cut cut = Cut::FewestParts);
 
 }  // namespace tenon::program

@@ -77,7 +77,7 @@ class Program {
   bool operator==(const Program& other) const { return id() == other.id(); }
 
  private:
-  friend class Builder;
+  friend Program seal(const Draft& draft);
   struct Data;
   explicit Program(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
@@ -120,8 +120,11 @@ class Builder {
  private:
   friend Derivative derive(const Program& forward, std::span<const int> wanted,
                            std::span<const int> given);
+<<<<<<< ours
   friend Draft legalise(const Draft& draft, const Target& target);
   static Program seal(const Draft& canonical);
+=======
+>>>>>>> theirs
   std::unique_ptr<Draft> draft_;
 };
 
