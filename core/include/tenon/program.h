@@ -76,7 +76,7 @@ class Program {
   bool operator==(const Program& other) const { return id() == other.id(); }
 
  private:
-  friend class Builder;
+  friend Program seal(const Draft& draft);
   struct Data;
   explicit Program(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
@@ -119,7 +119,6 @@ class Builder {
  private:
   friend Derivative derive(const Program& forward, std::span<const int> wanted,
                            std::span<const int> given);
-  static Program seal(const Draft& canonical);
   std::unique_ptr<Draft> draft_;
 };
 
