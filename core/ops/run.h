@@ -12,6 +12,8 @@
 
 namespace tenon::ops {
 
+struct Lowered;
+
 /// An input of a program: a tensor, or an index that needs no memory.
 struct Input {
   Tensor tensor;            // undefined: an index over the whole shape,
@@ -30,6 +32,11 @@ struct Operands {
 /// One launch for all packs of one layout; all on one device. An input that partly overlaps an output
 /// is copied first.
 void run(std::string_view op, const program::Program& program, std::span<const Operands> packs);
+
+/// The same in the way that is given (nullptr: the program as it is), whatever the device's limits ask
+/// for.
+void run(std::string_view op, const program::Program& program, const Lowered* lowered,
+         std::span<const Operands> packs);
 
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,
