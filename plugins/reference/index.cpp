@@ -64,9 +64,12 @@ class Indexed : public Kernel {
   using Reader = int64_t (*)(const std::byte* from, int64_t i);
 
   int64_t index(const sdk::PackView& pack, size_t i, int64_t offset) const {
+    const Reader read = readers_[i - 2];
     const bool has_memory = op_.view().operands()[i].layout != TENON_LAYOUT_INDEX;
-    if (has_memory) return readers_[i - 2](sdk::host_address(pack.operand(i)), offset);
-    return meaning::add(pack.operand(i).offset, offset);
+    if (has_memory) return read(sdk::host_address(pack.operand(i)), offset);
+    // The value is one of the operand's dtype, as an element in memory would be.
+    const int64_t value = meaning::add(pack.operand(i).offset, offset);
+    return read(reinterpret_cast<const std::byte*>(&value), 0);
   }
 
   size_t indexed_;
