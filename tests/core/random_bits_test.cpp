@@ -1,5 +1,6 @@
 // The bits of random numbers: known answers, the same on every device, in every layout and part.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -81,6 +82,19 @@ TEST_P(RandomBits, NormalHasItsKnownAnswers) {
   EXPECT_THAT(random::normal({4}, {}, as(f64), h).to_vector<double>(),
               ElementsAre(0x1.14b6725c37022p-3, -0x1.ca839250f6304p-6, -0x1.6d69524fee7f0p+0,
                           0x1.b6039c7bc1db5p+0));
+}
+
+TEST_P(RandomBits, AThousandNormalsHaveTheirKnownSum) {
+  const auto sum = []<class Bits, class T>(Bits, const std::vector<T>& values) {
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      total += std::uint64_t{std::bit_cast<Bits>(values[i])} * (2 * i + 1);
+    return total;
+  };
+  Generator g = at_known_stream(), h = at_known_stream();
+  const Tensor x = random::normal({1000}, {}, as(f32), g), y = random::normal({1000}, {}, as(f64), h);
+  EXPECT_EQ(sum(std::uint32_t{}, x.to_vector<float>()), 0x79b82fb62e7bfu);
+  EXPECT_EQ(sum(std::uint64_t{}, y.to_vector<double>()), 0x7c964c0a6bd85ab7u);
 }
 
 TEST_P(RandomBits, BernoulliHasItsKnownAnswers) {

@@ -168,6 +168,20 @@ TEST_P(RandomWords, UniformNeverReachesItsEnd) {
   }
 }
 
+TEST_P(RandomWords, BernoulliIsBelowItsThreshold) {
+  const Program program = random::bernoulli_program(i32);
+  constexpr std::uint32_t kThreshold = 0x80000001;
+  for (const std::uint32_t word : {0u, kThreshold - 1, kThreshold, kThreshold + 1, ~0u}) {
+    const auto value = [&](std::uint64_t threshold, bool always) {
+      return of_words(program, i32, device_, place_of({word, 0, 0, 0}, 1), 0, {threshold, always})
+          .item<int>();
+    };
+    EXPECT_EQ(value(kThreshold, false), word < kThreshold ? 1 : 0) << word;
+    EXPECT_EQ(value(0, false), 0);
+    EXPECT_EQ(value(0, true), 1);
+  }
+}
+
 __extension__ using UInt128 = unsigned __int128;
 
 TEST_P(RandomWords, IntegersAreTheUpperPartOfAProduct) {

@@ -60,15 +60,16 @@ enum {
 
 /* ---------------------------------------------------------------------------------------- host */
 
-/* What went wrong on a timeline, in numbers; reported from inside launch, query or sync. */
+/* What went wrong on a timeline, in numbers; reported from inside launch, query or sync. Of several bad
+ * indices in a launch it is the first in logical order of the first pack that has one. */
 typedef struct TenonFault {
   uint32_t struct_size;
   int32_t code;     /* TENON_INDEX, TENON_DEVICE_LOST, TENON_INTERNAL */
   uint64_t corr;    /* TenonLaunch.corr of the launch at fault, 0 if unknown */
-  int64_t value;    /* INDEX: the bad index */
+  int64_t value;    /* INDEX: the bad index; of u64 its bits */
   int64_t position; /* INDEX: where it stood, counted in logical order over the iteration space */
   uint32_t pack;    /* INDEX: the pack of the launch, counted from 0 */
-  uint32_t operand; /* INDEX: the index operand, counted as in the description; 0 if unknown */
+  uint32_t operand; /* INDEX: the first bad one there, counted as in the description; 0 if unknown */
 } TenonFault;
 
 enum { TENON_LOG_ERROR = 0, TENON_LOG_WARNING = 1, TENON_LOG_INFO = 2, TENON_LOG_DEBUG = 3 };
@@ -189,12 +190,12 @@ typedef struct TenonFill {
  * index below. Instruction i may refer to instructions before i only.
  *
  * Values. `dtype` is the dtype of the result, and each result is rounded to it. f16 and bf16
- * arithmetic is f32 arithmetic rounded once. No contraction: only FMA fuses. min and max propagate
- * NaN; comparisons with NaN are false, but NE; a bool is a byte 0 or 1, NaN casts to true. Integers
- * wrap; SHR is arithmetic on signed dtypes; integer DIV truncates, x / 0 = 0, the least integer
- * / -1 wraps; REM takes the dividend's sign, integer x rem 0 = 0. Float to integer truncates and
- * saturates, NaN gives 0; integer to integer wraps; ROUND is half to even. What is exact to the bit and
- * what is bounded stands in opcodes.def.
+ * arithmetic is f32 arithmetic rounded once: the bounds of opcodes.def are f32's there. No contraction:
+ * only FMA fuses. min and max propagate NaN; comparisons with NaN are false, but NE; a bool is a byte 0
+ * or 1, NaN casts to true. Integers wrap; SHR is arithmetic on signed dtypes; integer DIV truncates, x
+ * / 0 = 0, the least integer / -1 wraps; REM takes the dividend's sign, integer x rem 0 = 0. Float to
+ * integer truncates and saturates, NaN gives 0; integer to integer wraps; ROUND is half to even. What
+ * is exact to the bit and what is bounded stands in opcodes.def.
  *
  * PHILOX(index, offset, seed) is word `index & 3` of Philox4x32-10 (Salmon et al., SC'11) with the
  * counter {lo, hi of index >> 2, lo, hi of offset} and the key {lo, hi of seed}. A device without u64
@@ -251,26 +252,32 @@ typedef struct TenonProgram {
  *     operands  the outputs of the BODY program, then its inputs
  * REDUCE        iterates over the shape of the inputs; `axes` are reduced with one operator for each
  *               result. Strides of an output are 0 along reduced axes; it is CONTIGUOUS if it is so
- *               over the axes that are kept. An empty reduction gives the operator's identity.
+ *               over the axes that are kept. An empty reduction gives the operator's identity. SUM and
+ *               PROD are rounded to acc_dtype, then to the result's dtype.
  *     operands  results, then inputs; without a PROLOGUE there is one of each, its program maps all
  *               inputs to one value for each result
  * MATMUL        dst(..., M, N) = sum over k of a(..., M, K) · b(..., K, N), rounded once more to each
- *               dtype on the way: products are summed in acc_dtype. With `accumulate` dst is read
- *               and added to. Extents and strides stand in the description; one that is
- *               TENON_DYNAMIC stands in the pack's dims, in the order of the description.
- *     operands  dst, a, b, then inputs 1.. of an EPILOGUE; its input 0 is the sum in acc_dtype
+ *               dtype on the way: products are summed in acc_dtype. With `accumulate` what dst held is
+ *               one more term of the sum. Extents and strides stand in the description; one that is
+ *               TENON_DYNAMIC stands in the pack's dims, in the order of the description: for each
+ *               operand its extents, then its strides. An extent of 1 is stretched to dst's, and so
+ *               are leading dimensions that an operand lacks (a and b: of the batch).
+ *     operands  dst, a, b, then inputs 1.. of an EPILOGUE; its input 0 is the sum in acc_dtype, with
+ *               what dst held under `accumulate`, and its output has dst's dtype
  * GATHER        dst[i] = src[i · strides of src + index · axis_stride] for each i of dst's shape.
- *     operands  dst, src, one or more index operands
+ *     operands  dst, src of the same dtype, one or more index operands of any integer dtype (i32 and
+ *               i64 at least, one operand at least)
  *     dims      the extents, then (extent, axis_stride in elements of src) for each index operand
  * SCATTER       dst[i · strides of dst + index · axis_stride] takes src[i] for each i of src's shape;
  *               dst is read and written. ASSIGN: the last in logical order wins. ADD: added in
- *               logical order, 16-bit floats in f32.
+ *               logical order to what dst held; 16-bit floats in f32, rounded once at the end. MAX and
+ *               MIN as the opcodes.
  *     operands  dst, src, one or more index operands
  *     dims      as GATHER's, with strides of dst
  *
  * An index outside 0 .. extent - 1 touches nothing: GATHER gives 0, SCATTER skips it, and a fault
  * with its value and position is reported, at once on a synchronous device, at the latest at the
- * next sync elsewhere.
+ * next sync elsewhere; all else is done as if it were good.
  */
 enum {
   TENON_KIND_ELEMENTWISE = 1,
@@ -285,13 +292,15 @@ enum { TENON_FLAG_ALLOW_TF32 = 1 << 16, TENON_FLAG_ALLOW_NONDETERMINISM = 1 << 1
 
 /* How an operand lies over the iteration space, after the core broadcast, dropped and coalesced
  * dimensions. Where nothing is STRIDED the rank is 1; REDUCE keeps runs of reduced and of kept
- * dimensions apart, MATMUL all. */
+ * dimensions apart, MATMUL all. Outputs are CONTIGUOUS or STRIDED, and so are a and b of MATMUL; dst of
+ * SCATTER may be SCALAR too, where only indices move in it. INDEX is for inputs of programs and for
+ * index operands. */
 enum {
   TENON_LAYOUT_ABSENT = 0,     /* an optional operand that is missing */
   TENON_LAYOUT_CONTIGUOUS = 1, /* row-major over the iteration space */
   TENON_LAYOUT_SCALAR = 2,     /* one element, stretched over the iteration space */
   TENON_LAYOUT_STRIDED = 3,    /* signed strides in elements, in the pack (MATMUL: in the table) */
-  TENON_LAYOUT_INDEX = 4       /* no memory: the value is offset + sum of coordinate · stride */
+  TENON_LAYOUT_INDEX = 4       /* no memory: offset + sum of coordinate · stride, cast to the dtype */
 };
 
 enum { TENON_OPERAND_ALIGNED = 1 }; /* MATMUL: address and non-unit strides are multiples of 16 bytes */
@@ -317,7 +326,7 @@ typedef struct TenonOp {
   uint32_t total_size; /* of the block, a multiple of 8 */
   uint32_t kind;
   uint32_t flags;
-  uint8_t acc_dtype;   /* REDUCE, MATMUL: what sums are kept in, at least; else 0 */
+  uint8_t acc_dtype;   /* REDUCE, MATMUL: what sums are kept in, at least; else not read */
   uint8_t index_width; /* 32 where every offset in elements fits int32_t, else 64 */
   uint8_t rank;        /* of the iteration space; MATMUL: of dst */
   uint8_t output_count, operand_count, attachment_count;
@@ -333,8 +342,8 @@ enum {
   TENON_REDUCE_MAX = 3,    /* NaN wins; over nothing: -infinity or the least integer */
   TENON_REDUCE_MIN = 4,    /* NaN wins; over nothing: +infinity or the greatest integer */
   TENON_REDUCE_ARGMAX = 5, /* counts in logical order over the reduced axes; the first of equals, */
-  TENON_REDUCE_ARGMIN = 6, /* NaN wins; the result is i32 or i64 */
-  TENON_REDUCE_ANY = 7,    /* bool */
+  TENON_REDUCE_ARGMIN = 6, /* NaN wins; the result is i32 or i64; never over nothing */
+  TENON_REDUCE_ANY = 7,    /* of any dtype, as cast to bool; the result is bool */
   TENON_REDUCE_ALL = 8
 };
 
@@ -372,9 +381,9 @@ typedef struct TenonPack {
   const int64_t* dims;          /* see the kinds above */
 } TenonPack;
 
-/* One kernel over `count` independent packs, in any order or at once. An output may alias an input
- * exactly (same address and strides), never partly; packs don't overlap where one writes. All of this
- * is read only during the call. */
+/* One kernel over `count` independent packs, in any order or at once. An output of ELEMENTWISE or of an
+ * EPILOGUE may alias an input of that program exactly (same address and strides), never partly; no
+ * other operands overlap where one is written, nor do packs. All this is read during the call only. */
 typedef struct TenonLaunch {
   uint32_t struct_size;
   uint32_t count;
