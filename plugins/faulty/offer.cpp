@@ -101,6 +101,9 @@ void refuse_choices(OpView op) {
     const std::uint32_t count = op.attrs<TenonIndexAttrs>().index_count;
     require(count == 1, "index operands:", count);
   }
+  if (op.kind() == TENON_KIND_MATMUL && op.operands()[1].dtype < TENON_DTYPE_F16) {
+    throw Unsupported("[faulty] not offered: products of integers");
+  }
   if (has_dynamic(op)) throw Unsupported("[faulty] not offered: dynamic extents or strides");
 }
 

@@ -261,7 +261,8 @@ typedef struct TenonProgram {
  *               one more term of the sum. Extents and strides stand in the description; one that is
  *               TENON_DYNAMIC stands in the pack's dims, in the order of the description: for each
  *               operand its extents, then its strides. An extent of 1 is stretched to dst's, and so
- *               are leading dimensions that an operand lacks (a and b: of the batch).
+ *               are leading dimensions that an operand lacks (a and b: of the batch). A product of
+ *               integers, and DYNAMIC, may be refused.
  *     operands  dst, a, b, then inputs 1.. of an EPILOGUE; its input 0 is the sum in acc_dtype, with
  *               what dst held under `accumulate`, and its output has dst's dtype
  * GATHER        dst[i] = src[i · strides of src + index · axis_stride] for each i of dst's shape.
