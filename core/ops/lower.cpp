@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,40 +38,36 @@ program::Limits limits_of(const TenonDeviceInfo& info) {
           .constants = least(info.max_constants, TENON_MAX_CONSTANTS)};
 }
 
-bool fits(const program::Program& program, const program::Limits& limits) {
-  return program.instruction_count() <= limits.instructions && program.input_count() <= limits.inputs &&
-         program.output_count() <= limits.outputs && program.scalar_count() <= limits.scalars &&
-         program.constant_count() <= limits.constants;
+bool fits(const program::Draft& draft, const program::Limits& most) {
+  const auto within = [](const auto& list, int limit) { return std::ssize(list) <= limit; };
+  return within(draft.instructions, most.instructions) && within(draft.inputs, most.inputs) &&
+         within(draft.outputs, most.outputs) && within(draft.scalars, most.scalars) &&
+         within(draft.constants, most.constants);
 }
 
 /// What of the program the device does not take, or "".
-std::string obstacle(const program::Program& program, const TenonDeviceInfo& info, bool is_legal) {
+std::string obstacle(const program::Draft& draft, const program::Limits& limits, bool is_legal) {
   if (!is_legal) return "an opcode or a dtype of the program";
-  if (fits(program, limits_of(info))) return "";
+  if (fits(draft, limits)) return "";
   return fmt::format("a program of {} instructions, {} inputs and {} outputs in one",
-                     program.instruction_count(), program.input_count(), program.output_count());
+                     draft.instructions.size(), draft.inputs.size(), draft.outputs.size());
 }
 
 std::unique_ptr<const Lowered> worked_out(const program::Program& program,
                                           const TenonDeviceInfo& info) {
   const program::Target target{info.opcodes, info.storage_dtypes, info.compute_dtypes};
+  const program::Limits limits = limits_of(info);
   program::Draft draft = decode(program);
   const bool is_legal = program::is_legal(draft, target);
-  const std::string reason = obstacle(program, info, is_legal);
+  const std::string reason = obstacle(draft, limits, is_legal);
   const bool is_cut = splits_all() && program.instruction_count() > 1;
   if (reason.empty() && !is_cut) return nullptr;
   if (!is_legal) draft = program::legalise(draft, target);
   const auto cut = is_cut ? program::Cut::EachInstruction : program::Cut::FewestParts;
+  std::optional<program::Program> whole;
+  if (!is_cut && fits(draft, limits)) whole = program::seal(draft);
   return std::make_unique<const Lowered>(
-      program::split(draft, limits_of(info), {info.storage_dtypes, info.compute_dtypes}, cut), reason);
-}
-
-/// Whether a plan's only part takes inputs and scalars, and gives outputs, as the whole does.
-bool is_one_part(const program::Plan& plan, const program::Program& whole) {
-  const auto& part = plan.parts.front();
-  return plan.parts.size() == 1 && part.program.input_count() == whole.input_count() &&
-         part.program.scalar_count() == whole.scalar_count() &&
-         part.program.output_count() == whole.output_count();
+      program::split(draft, limits, {info.storage_dtypes, info.compute_dtypes}, cut), reason, whole);
 }
 
 }  // namespace
@@ -93,7 +90,7 @@ const program::Program* lower_attachment(const program::Program& program,
                                          runtime::DeviceState& device) {
   const Lowered* lowered = lower(program, device);
   if (lowered == nullptr) return &program;
-  return is_one_part(lowered->plan, program) ? &lowered->plan.parts.front().program : nullptr;
+  return lowered->whole ? &*lowered->whole : nullptr;
 }
 
 }  // namespace tenon::ops

@@ -1,6 +1,7 @@
 // From a program to one, or several, that a device takes.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/program/split.h"
@@ -15,6 +16,7 @@ namespace tenon::ops {
 struct Lowered {
   program::Plan plan;
   std::string reason;  // what of the program the device does not take; "" under TENON_SPLIT alone
+  std::optional<program::Program> whole = {};  // the same inputs, scalars and outputs, where it fits
 };
 
 /// nullptr where the device takes the program. Worked out at the first call and kept. Under

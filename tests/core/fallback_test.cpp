@@ -9,6 +9,7 @@
 #include <tenon/fallback.h>
 #include <tenon/ops.h>
 
+#include "core/ops/kinds.h"
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
 #include "tests/support/limited_device.h"
@@ -95,6 +96,26 @@ TEST_P(Fallbacks, HostRunsItElsewhereAndCountsCopies) {
   column *= column;
   expect_equals(x, Array<double>{{2, 2}, {1, 4, 3, 16}});
   EXPECT_EQ(count_of(device_, "mul", "on reference"), 1);
+}
+
+/// The prologue's inputs keep their order, whichever the instructions read first.
+TEST_P(Fallbacks, AttachmentsAreLoweredToo) {
+  const LimitedDevice bare(device(GetParam()), [](TenonDeviceInfo& info) { info.opcodes = 0; });
+  const auto sum_on = [](Device on) {
+    const Tensor result = zeros({2, 1}, {.device = on});
+    ops::run("test", {.shape = {2, 3},
+                      .axes = 0b10,
+                      .results = {result},
+                      .operators = {TENON_REDUCE_SUM},
+                      .inputs = {{tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}, {.device = on})},
+                                 {tensor({0.5, -1.5, 0.25}, {.device = on})}},
+                      .prologue = program::parse("in0: f32, in1: f32\n%0: f32 = tanh in1\n"
+                                                 "%1: f32 = sub %0, in0\nreturn %1")});
+    return result.to_vector<float>();
+  };
+  const auto wanted = sum_on(device(GetParam())), found = sum_on(bare.device());
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 1e-5);
+  EXPECT_EQ(bare.device().stats().launches, 2);  // the zeros, and the sum
 }
 
 TEST(FallbackPolicy, ComesFromTheEnvironment) {
