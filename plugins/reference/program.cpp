@@ -36,18 +36,6 @@ Step uniform_step(uint8_t dtype) {
 }
 
 template <class Meaning>
-Step compare_step(uint8_t dtype) {
-  return sdk::dispatch(sdk::Everything{}, dtype,
-                       []<class T>() -> Step { return loop<Meaning, sdk::Compute<T>, bool, T, T>; });
-}
-
-template <class Meaning>
-Step select_step(uint8_t dtype) {
-  return sdk::dispatch(sdk::Everything{}, dtype,
-                       []<class T>() -> Step { return loop<Meaning, T, T, bool, T, T>; });
-}
-
-template <class Meaning>
 Step any_cast_step(uint8_t from, uint8_t to) {
   return sdk::dispatch(sdk::Everything{}, from, [&]<class A>() {
     return sdk::dispatch(sdk::Everything{}, to,
@@ -71,8 +59,14 @@ Step step_of(Meaning, uint8_t last_operand, uint8_t result) {
   if constexpr (group == Group::FLOAT) return uniform_step<sdk::Floats, arity, Meaning>(result);
   if constexpr (group == Group::BITS) return uniform_step<BitTypes, arity, Meaning>(result);
   if constexpr (group == Group::SHIFT) return uniform_step<sdk::Integers, arity, Meaning>(result);
-  if constexpr (group == Group::COMPARE) return compare_step<Meaning>(last_operand);
-  if constexpr (group == Group::SELECT) return select_step<Meaning>(result);
+  if constexpr (group == Group::COMPARE) {
+    return sdk::dispatch(sdk::Everything{}, last_operand,
+                         []<class T>() -> Step { return loop<Meaning, sdk::Compute<T>, bool, T, T>; });
+  }
+  if constexpr (group == Group::SELECT) {
+    return sdk::dispatch(sdk::Everything{}, result,
+                         []<class T>() -> Step { return loop<Meaning, T, T, bool, T, T>; });
+  }
   if constexpr (group == Group::CAST) return any_cast_step<Meaning>(last_operand, result);
   if constexpr (group == Group::BITCAST) return bitcast_step<Meaning>(last_operand, result);
   if constexpr (group == Group::PHILOX) {

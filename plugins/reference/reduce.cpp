@@ -15,15 +15,14 @@ namespace {
 /// What a result has come to so far.
 struct Accumulator {
   alignas(8) std::byte value[8] = {};
-  int64_t best = 0;  // ARGMAX, ARGMIN: where `value` stood
+  alignas(8) std::byte best[8] = {};  // ARGMAX, ARGMIN: what stands at `value`, a position
   int64_t seen = 0;
 };
 
 /// One reduction operator over values of one dtype.
 struct Operator {
   uint8_t found;  // dtype of what it comes to
-  bool answers_position;
-  void (*begin)(Accumulator& acc);
+  Accumulator start;
   void (*fold)(Accumulator& acc, const std::byte* values, int n);
 };
 
@@ -90,9 +89,9 @@ struct All {
 /// Folds values of type V in type A.
 template <class O, class V, class A = sdk::Compute<V>>
 Operator folding() {
-  return {sdk::dtype_of<A>(), false,
-          [](Accumulator& acc) { sdk::store<A>(acc.value, O::template start<A>); },
-          [](Accumulator& acc, const std::byte* values, int n) {
+  Accumulator start;
+  sdk::store<A>(start.value, O::template start<A>);
+  return {sdk::dtype_of<A>(), start, [](Accumulator& acc, const std::byte* values, int n) {
             A x = sdk::load<A>(acc.value);
             for (int i = 0; i < n; ++i) x = O::combine(x, meaning::cast<A>(sdk::load<V>(values, i)));
             sdk::store<A>(acc.value, x);
@@ -102,17 +101,16 @@ Operator folding() {
 /// The position of the first of the best; a NaN beats every number.
 template <class O, class V, class A = sdk::Compute<V>>
 Operator position() {
-  return {TENON_DTYPE_I64, true, [](Accumulator&) {},
-          [](Accumulator& acc, const std::byte* values, int n) {
-            A best = sdk::load<A>(acc.value);
+  return {TENON_DTYPE_I64, {}, [](Accumulator& acc, const std::byte* values, int n) {
+            A best = sdk::load<A>(acc.best);
             for (int i = 0; i < n; ++i, ++acc.seen) {
               const A x = sdk::load<V>(values, i);
               const bool wins = !meaning::is_nan(best) && (meaning::is_nan(x) || O::better(x, best));
               if (acc.seen > 0 && !wins) continue;
               best = x;
-              acc.best = acc.seen;
+              sdk::store(acc.value, acc.seen);
             }
-            sdk::store<A>(acc.value, best);
+            sdk::store<A>(acc.best, best);
           }};
 }
 
@@ -199,8 +197,7 @@ class Reduce final : public Kernel {
     }
     Block block(prologue_, given.scalars, each);
     for (int64_t left = sdk::element_count(kept); left > 0; --left) {
-      Accumulators accumulators{};
-      fold(accumulators, block, cursors, each);
+      const Accumulators accumulators = fold(block, cursors, each);
       for (size_t i = 0; i < operators_.size(); ++i) finish(accumulators[i], i, cursors[i]);
     }
   }
@@ -209,8 +206,10 @@ class Reduce final : public Kernel {
   using Accumulators = std::array<Accumulator, TENON_MAX_OUTPUTS>;
   using Cursors = std::array<Cursor, sdk::kMaxOperands>;
 
-  void fold(Accumulators& accumulators, Block& block, Cursors& cursors, int64_t each) const {
-    for (size_t i = 0; i < operators_.size(); ++i) operators_[i].begin(accumulators[i]);
+  /// The next `each` elements of the inputs.
+  Accumulators fold(Block& block, Cursors& cursors, int64_t each) const {
+    Accumulators accumulators;
+    for (size_t i = 0; i < operators_.size(); ++i) accumulators[i] = operators_[i].start;
     for (int64_t done = 0; done < each; done += kBlock) {
       const int n = static_cast<int>(std::min<int64_t>(kBlock, each - done));
       for (size_t i = 0; i < prologue_.input_count(); ++i) {
@@ -221,10 +220,10 @@ class Reduce final : public Kernel {
         operators_[i].fold(accumulators[i], block.output(i), n);
       }
     }
+    return accumulators;
   }
 
-  void finish(Accumulator& acc, size_t i, Cursor& to) const {
-    if (operators_[i].answers_position) sdk::store(acc.value, acc.best);
+  void finish(const Accumulator& acc, size_t i, Cursor& to) const {
     alignas(8) std::byte rounded[8], result[8];
     const std::byte *const found[] = {acc.value}, *const in[] = {rounded};
     finish_[i][0](rounded, found, 1);
