@@ -86,11 +86,13 @@ const Lowered* lower(const program::Program& program, runtime::DeviceState& devi
   return table.emplace(key, std::move(lowered)).first->second.get();
 }
 
-const program::Program* lower_attachment(const program::Program& program,
+const program::Program* lower_attachment(std::string_view op, const program::Program& program,
                                          runtime::DeviceState& device) {
   const Lowered* lowered = lower(program, device);
   if (lowered == nullptr) return &program;
-  return lowered->whole ? &*lowered->whole : nullptr;
+  if (!lowered->whole) return nullptr;
+  runtime::fall_back(op, device, kInOtherInstructions, lowered->reason);
+  return &*lowered->whole;
 }
 
 }  // namespace tenon::ops

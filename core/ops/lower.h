@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/program/split.h"
 
@@ -11,6 +12,9 @@ class DeviceState;
 }
 
 namespace tenon::ops {
+
+/// How fallbacks of programs are counted.
+inline constexpr std::string_view kInOtherInstructions = "in other instructions";
 
 /// How a program runs on a device that does not take it as it is.
 struct Lowered {
@@ -24,7 +28,9 @@ struct Lowered {
 /// fusion breaks. Unsupported where there is no way.
 const Lowered* lower(const program::Program& program, runtime::DeviceState& device);
 
-/// The program as the device takes it for an attachment, in one part; nullptr where it must run apart.
-const program::Program* lower_attachment(const program::Program& program, runtime::DeviceState& device);
+/// The program as the device takes it for an attachment of `op`, in one part (counted where it is in
+/// other instructions); nullptr where it must run apart.
+const program::Program* lower_attachment(std::string_view op, const program::Program& program,
+                                         runtime::DeviceState& device);
 
 }  // namespace tenon::ops

@@ -145,7 +145,7 @@ Refusal attempt_whole(std::string_view op, const Product& work) {
                        .attrs = std::as_bytes(std::span(&attrs, 1))};
   runtime::AttachmentDesc attachment{};
   if (work.epilogue) {
-    const program::Program* epilogue = lower_attachment(*work.epilogue, work.device().state());
+    const program::Program* epilogue = lower_attachment(op, *work.epilogue, work.device().state());
     if (epilogue == nullptr) return "the epilogue in one part";
     attachment = {TENON_SLOT_EPILOGUE, 3, epilogue};
     desc.attachments = {&attachment, 1};

@@ -150,7 +150,7 @@ Refusal attempt_whole(std::string_view op, const Reduction& work) {
                        .attrs = std::as_bytes(std::span(&attrs, 1))};
   runtime::AttachmentDesc attachment{};
   if (work.prologue) {
-    const program::Program* prologue = lower_attachment(*work.prologue, work.device().state());
+    const program::Program* prologue = lower_attachment(op, *work.prologue, work.device().state());
     if (prologue == nullptr) return "the prologue in one part";
     attachment = {TENON_SLOT_PROLOGUE, static_cast<std::uint16_t>(work.results.size()), prologue};
     desc.attachments = {&attachment, 1};

@@ -228,8 +228,7 @@ Refusal launch_whole(std::string_view op, const program::Program& program, runti
 void launch_parts(std::string_view op, const Lowered& lowered, runtime::DeviceState& device,
                   std::span<const Group> groups) {
   for (const Group& group : groups) {
-    if (!lowered.reason.empty())
-      runtime::fall_back(op, device, "in other instructions", lowered.reason);
+    if (!lowered.reason.empty()) runtime::fall_back(op, device, kInOtherInstructions, lowered.reason);
     std::vector<const Operands*> packs;
     for (const Packed* packed : group.packs) packs.push_back(packed->from);
     run_parts(op, lowered.plan, packs);
