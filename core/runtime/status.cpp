@@ -113,9 +113,9 @@ std::string index_text(const DeviceState& device, const TenonFault& fault, const
   const std::string code =
       answer.code == TENON_NOT_READY ? "NOT_READY" : fmt::format("code {}", answer.code);
   fail(ErrorKind::DeviceError,
-       "[{}] {} answered {} with {}, which is no answer to that{}{}; this is a defect of plugin {}",
-       head, device.name(), answer.call, code, answer.text.empty() ? "" : ": ", answer.text,
-       device.info().plugin);
+       "[{}] {} was answered with {}{}, which is no answer to that{}{}; this is a defect of plugin {}",
+       head, answer.call, code, head == device.name() ? "" : " on " + device.name(),
+       answer.text.empty() ? "" : ": ", answer.text, device.info().plugin);
 }
 
 [[noreturn]] void fail_answer(DeviceState& device, const Answer& answer, const LaunchRecord* launch) {

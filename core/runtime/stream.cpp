@@ -46,13 +46,13 @@ bool Stream::await(std::uint64_t number, const Deadline& deadline) {
   device_.check_alive();
   const std::uint64_t point = point_after(number);
   if (point == 0) return true;
-  std::int32_t code = sync(number, point, deadline);
-  keep_late("stream_sync", code);
-  if (code == TENON_INDEX) {  // told and cleared: the wait itself goes on
+  std::int32_t code = TENON_OK;
+  for (int tries = 0; tries < 2; ++tries) {  // a failure that was told leaves the wait itself to do
     code = sync(number, point, deadline);
     keep_late("stream_sync", code);
+    device_.check_alive();
+    if (code == TENON_OK) break;
   }
-  device_.check_alive();
   if (code == TENON_OK) mark_finished(number, point);
   return code == TENON_OK;
 }

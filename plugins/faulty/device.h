@@ -51,6 +51,13 @@ struct TenonDevice {
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   /// Throws TENON_DEVICE_LOST, with the reason, if the device plays dead.
   void check_alive() const;
+  /// Runs `write` unless the device plays dead, and keeps it from doing so meanwhile: once it is lost,
+  /// nothing that was queued touches the host's memory.
+  template <class Write>
+  void write_to_host(const Write& write) {
+    const std::lock_guard lock(mutex_);
+    if (!lost()) write();
+  }
 
  private:
   void check_guards(const faulty::Block& block);

@@ -61,7 +61,9 @@ void enqueue(TenonStream& stream, const TenonCopy& copy) {
     transfer->from = transfer->captured.data();
   }
   check_overlap(*transfer);
-  stream.push([transfer] { std::memmove(transfer->to, transfer->from, transfer->bytes); });
+  const auto move = [transfer] { std::memmove(transfer->to, transfer->from, transfer->bytes); };
+  if (copy.dst != 0) return stream.push(move);
+  stream.push([move, &device = stream.device()] { device.write_to_host(move); });
 }
 
 void enqueue(TenonStream& stream, const TenonFill& fill) {

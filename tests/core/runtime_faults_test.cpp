@@ -123,17 +123,27 @@ TEST_F(Faults, AnIndexOfAnUnknownLaunch) {
   EXPECT_EQ(synchronize().text, "[" + on + "] an index is out of range (on " + on + ")");
 }
 
-TEST_F(Faults, AWaitEndsWhereAnIndexWasTold) {
-  const auto corr = dev.launch("embedding", {{65}});
-  int syncs = 0;
-  dev->on_sync = [&](std::int64_t) {
-    if (++syncs == 1) report(bad_index(corr, 70, 3));
-    return syncs == 1 ? TENON_INDEX : TENON_OK;
-  };
-  EXPECT_EQ(synchronize().kind, ErrorKind::InvalidArgument);
-  EXPECT_EQ(syncs, 2) << "the first told of the index, not that the point was reached";
-  EXPECT_EQ(synchronize(), nothing);
-  EXPECT_EQ(syncs, 2) << "known to have finished";
+TEST_F(Faults, AWaitGoesOnAfterAFailureIsTold) {
+  for (const std::int32_t code : {TENON_INDEX, TENON_INTERNAL}) {
+    dev.launch("embedding", {{65}});
+    int syncs = 0;
+    dev->on_sync = [&](std::int64_t) { return ++syncs == 1 ? code : TENON_OK; };
+    EXPECT_NE(synchronize(), nothing);
+    EXPECT_EQ(syncs, 2) << "the first told of the failure, not that the point was reached";
+    EXPECT_EQ(synchronize(), nothing);
+    EXPECT_EQ(syncs, 2) << "known to have finished";
+  }
+}
+
+TEST_F(Faults, AWaitThatFailsForGoodEnds) {
+  dev.launch("matmul");
+  dev->on_sync = [](std::int64_t) { return TENON_INTERNAL; };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(synchronize(), device_error("[" + on + "] stream_sync failed: an internal error"));
+  }
+  zeros({3}, {.device = dev.device()});
+  dev.device().empty_cache();
+  EXPECT_EQ(dev->frees, 0) << "memory that may still be in use";
 }
 
 // --- Other faults, and faults in odd forms ---
@@ -310,14 +320,14 @@ TEST_F(Faults, CodesThatMeanNothing) {
   const std::string tail = ", which is no answer to that; this is a defect of plugin fake";
   const Tensor x = empty({3}, {.device = dev.device()});
   EXPECT_EQ(thrown([&] { dev.launch("matmul"); }),
-            device_error("[matmul] " + on + " answered launch with NOT_READY" + tail));
+            device_error("[matmul] launch was answered with NOT_READY on " + on + tail));
   for (const std::int32_t unknown : {3, 17, INT32_MAX, -8, INT32_MIN}) {
     code = unknown;
     const std::string number = "code " + std::to_string(unknown);
     EXPECT_EQ(thrown([&] { dev.launch("matmul"); }),
-              device_error("[matmul] " + on + " answered launch with " + number + tail));
+              device_error("[matmul] launch was answered with " + number + " on " + on + tail));
     EXPECT_EQ(thrown([&] { x.to_vector<float>(); }),
-              device_error("[" + on + "] " + on + " answered copy with " + number + tail));
+              device_error("[" + on + "] copy was answered with " + number + tail));
   }
 }
 

@@ -233,6 +233,21 @@ TEST_F(Faulty, FreeingWhatIsStillQueuedLosesTheDevice) {
   EXPECT_EQ(try_allocate(8), TENON_DEVICE_LOST);
 }
 
+TEST_F(Faulty, ALostDeviceLeavesTheHostsMemoryAlone) {
+  host.set("delay_min_us", "20000");
+  open();
+  TenonStream* const s = stream();
+  Bytes got(64, 7);
+  EXPECT_EQ(download(s, got.data(), allocate(64), 64), TENON_OK);
+  api->mem_free(device_, 999);
+  EXPECT_THAT(host.errors_logged(), HasSubstr("handle 999 is not alive"));
+  std::uint64_t point = 0;
+  EXPECT_EQ(api->stream_signal(device_, s, &point), TENON_DEVICE_LOST)
+      << "nobody can wait for the copy";
+  api->stream_destroy(device_, s);  // runs what is queued
+  EXPECT_THAT(got, Each(7));
+}
+
 TEST_F(Faulty, FreeingTwiceLosesTheDevice) {
   open();
   const std::uint64_t a = allocate(64);
