@@ -56,9 +56,9 @@ struct NormalOptions {
   double mean = 0, std = 1;
 };
 
-/// Normal, mean + std · z with z = √(-2 ln u) · sin(πa) (Box and Muller, 1958). u and a have 32 random
-/// bits each, so |z| < 6.77, and z is within 1e-6 of itself of the exact value; in f64 64 bits, 9.5
-/// and 2e-15. f16 and bf16 are drawn in f32 and rounded once. std is not negative.
+/// Normal: mean + std · z, z = √(-2 ln u) · sin(πa) (Box and Muller, 1958) to within 1.2e-6 of its
+/// size, 2e-15 in f64. u and a have 32 random bits each, so |z| < 6.77; in f64 64 bits, and 9.5. f16
+/// and bf16 are drawn in f32 and rounded once. std is not negative.
 Tensor normal(const Shape& shape, NormalOptions options = {}, TensorOptions tensor_options = {},
               Generator& generator = default_generator());
 
