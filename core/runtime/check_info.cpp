@@ -109,11 +109,11 @@ void check_info(const std::string& file, std::uint32_t index, const TenonDeviceI
   check_dtypes(check, info);
   check.at_least("memory_bytes", info.memory_bytes, 1);
   check.at_least("max_rank", info.max_rank, 4);
-  check.at_least("max_instructions", info.max_instructions, 1);
+  check.at_least("max_instructions", info.max_instructions, 4);
   check.at_least("max_inputs", info.max_inputs, 2);
   check.at_least("max_outputs", info.max_outputs, 1);
-  check.at_least("max_scalars", info.max_scalars, 1);
-  check.at_least("max_constants", info.max_constants, 1);
+  check.at_least("max_scalars", info.max_scalars, 3);
+  check.at_least("max_constants", info.max_constants, 3);
   check.at_least("mem_alignment", info.mem_alignment, 256);
   check.power_of_two("mem_alignment", info.mem_alignment);
   check.power_of_two("import_alignment", info.import_alignment);

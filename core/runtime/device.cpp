@@ -4,7 +4,6 @@
 #include "core/base/fail.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
-#include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
 #include "core/runtime/stream.h"
 
@@ -20,13 +19,8 @@ const DeviceInfo& Device::info() const {
 }
 
 DeviceStats Device::stats() const {
-  const runtime::Pool& pool = state_->pool();
   const runtime::Counters& counters = state_->counters();
-  return {.live = pool.live(),
-          .reserved = pool.reserved(),
-          .peak = pool.peak(),
-          .allocations = pool.allocations(),
-          .launches = state_->streams().launches(),
+  return {.launches = state_->streams().launches(),
           .kernels = counters.kernels,
           .fallbacks = state_->fallbacks().total(),
           .host_bytes = counters.host_bytes};
@@ -40,10 +34,6 @@ void Device::synchronize(std::chrono::nanoseconds timeout) const {
   require(timeout.count() >= 0, "[synchronize] a time-out of {} ns", timeout.count());
   runtime::check_not_forked();
   state_->streams().finish_all(runtime::Deadline(timeout));
-}
-void Device::empty_cache() const {
-  runtime::check_not_forked();
-  state_->pool().trim();
 }
 
 Device device(std::string_view name) {

@@ -1,4 +1,4 @@
-// Waits from the history of each storage.
+// Waits from the history of each storage, and what becomes of the history.
 #include "core/runtime/hazard.h"
 
 #include <algorithm>
@@ -21,8 +21,22 @@ static constexpr bool kept(WaitSite) {
 
 namespace {
 
-void depend(const Stream& stream, const Use& use, WaitSite site, std::vector<Use>& uses) {
-  if (use.stream != nullptr && use.stream != &stream && kept(site)) uses.push_back(use);
+void depend(const Stream& stream, std::span<const Use> on, WaitSite site, std::vector<Use>& uses) {
+  if (!kept(site)) return;
+  for (const Use& use : on) {
+    if (use.stream != &stream) uses.push_back(use);
+  }
+}
+
+/// One use for each stream: its last.
+void note(std::vector<Use>& uses, const Use& use) {
+  const auto own = std::find_if(uses.begin(), uses.end(),
+                                [&](const Use& other) { return other.stream == use.stream; });
+  if (own == uses.end()) {
+    uses.push_back(use);
+  } else {
+    own->number = std::max(own->number, use.number);
+  }
 }
 
 std::vector<Use> dependencies(const Stream& stream, std::span<const Access> accesses) {
@@ -30,9 +44,8 @@ std::vector<Use> dependencies(const Stream& stream, std::span<const Access> acce
   for (const Access& access : accesses) {
     const std::lock_guard lock(access.storage->mutex);
     const WaitSite site = access.writes ? WaitSite::WriteAfterWrite : WaitSite::ReadAfterWrite;
-    depend(stream, access.storage->last_write, site, uses);
-    if (!access.writes) continue;
-    for (const Use& read : access.storage->reads) depend(stream, read, WaitSite::WriteAfterRead, uses);
+    depend(stream, access.storage->writes, site, uses);
+    if (access.writes) depend(stream, access.storage->reads, WaitSite::WriteAfterRead, uses);
   }
   return uses;
 }
@@ -57,23 +70,17 @@ void record(Stream& stream, std::uint64_t number, std::span<const Access> access
     Storage& storage = *access.storage;
     const std::lock_guard lock(storage.mutex);
     if (access.writes) {
-      storage.last_write = {&stream, number};
+      storage.writes.assign(1, {&stream, number});
       storage.reads.clear();
-      continue;
-    }
-    const auto own = std::find_if(storage.reads.begin(), storage.reads.end(),
-                                  [&](const Use& use) { return use.stream == &stream; });
-    if (own != storage.reads.end()) {
-      own->number = number;
     } else {
-      storage.reads.push_back({&stream, number});
+      note(storage.reads, {&stream, number});
     }
   }
 }
 
-Use last_write(Storage& storage) {
+std::vector<Use> last_writes(Storage& storage) {
   const std::lock_guard lock(storage.mutex);
-  return storage.last_write;
+  return storage.writes;
 }
 
 void wait_on_host(Stream& stream, std::uint64_t number) {
@@ -83,17 +90,22 @@ void wait_on_host(Stream& stream, std::uint64_t number) {
 bool wait_before_free(Storage& storage) {
   storage.device->check_alive();
   if (!kept(WaitSite::Free)) return true;
-  const auto done = [](const Use& use) {
-    return use.stream == nullptr || use.stream->await(use.number);
-  };
-  return done(storage.last_write) && std::all_of(storage.reads.begin(), storage.reads.end(), done);
+  const auto done = [](const Use& use) { return use.stream->await(use.number); };
+  return std::all_of(storage.writes.begin(), storage.writes.end(), done) &&
+         std::all_of(storage.reads.begin(), storage.reads.end(), done);
 }
 
-bool is_free_for(Storage& storage, const Stream* stream) {
+bool is_free_for(const Storage& storage, const Stream* stream) {
   const auto free = [&](const Use& use) {
-    return use.stream == nullptr || use.stream == stream || use.stream->has_finished(use.number);
+    return use.stream == stream || use.stream->has_finished(use.number);
   };
-  return free(storage.last_write) && std::all_of(storage.reads.begin(), storage.reads.end(), free);
+  return std::all_of(storage.writes.begin(), storage.writes.end(), free) &&
+         std::all_of(storage.reads.begin(), storage.reads.end(), free);
+}
+
+void inherit(Storage& to, const Storage& from) {
+  for (const Use& write : from.writes) note(to.writes, write);
+  for (const Use& read : from.reads) note(to.reads, read);
 }
 
 }  // namespace tenon::runtime

@@ -11,6 +11,8 @@
 
 #include <tenon/error.h>
 
+#include <tenon/memory.h>
+
 #include "core/runtime/device_state.h"
 #include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
@@ -65,15 +67,15 @@ std::uint64_t submit_copy(DeviceState& device, const Access& access, const Tenon
 /// What went wrong with the bytes that are read is told to their reader, whichever stream wrote them.
 void read(const Storage& src, std::int64_t offset, std::span<std::byte> dst) {
   auto& storage = const_cast<Storage&>(src);  // its history changes, its bytes do not
-  const Use written = last_write(storage);
+  const std::vector<Use> written = last_writes(storage);
   TenonCopy copy = host_copy(dst.data());
   copy.src = src.memory.handle;
-  copy.src_offset = static_cast<std::uint64_t>(offset);
+  copy.src_offset = src.offset + static_cast<std::uint64_t>(offset);
   copy.bytes = dst.size();
   const std::uint64_t number = submit_copy(*src.device, {&storage, false}, copy);
   if (number == 0) return;
   wait_on_host(*src.device->streams().current(), number);
-  if (written.stream != nullptr) wait_on_host(*written.stream, written.number);
+  for (const Use& use : written) wait_on_host(*use.stream, use.number);
 }
 
 /// Keeps bytes that a copy may still write to, since the wait for it ran out.
@@ -111,8 +113,10 @@ void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
   StorageRef workspace;
   std::vector<Access> all(accesses.begin(), accesses.end());
   if (launch.workspace_bytes > 0) {
+    const MemoryTag tag("workspace");
     workspace = device.pool().allocate(launch.workspace_bytes);
     launch.workspace = workspace->memory.handle;
+    launch.workspace_offset = workspace->offset;
     all.push_back({workspace.get(), true});
   }
   const auto give = [&](TenonStream* stream) {
@@ -126,7 +130,7 @@ void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
 void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte> src) {
   TenonCopy copy = host_copy(src.data());
   copy.dst = dst.memory.handle;
-  copy.dst_offset = static_cast<std::uint64_t>(offset);
+  copy.dst_offset = dst.offset + static_cast<std::uint64_t>(offset);
   copy.bytes = src.size();
   submit_copy(*dst.device, {&dst, true}, copy);
 }

@@ -37,8 +37,8 @@ void restrict_programs(TenonDeviceInfo& info) {
   info.max_instructions = 4;
   info.max_inputs = 2;
   info.max_outputs = 1;
-  info.max_scalars = 2;
-  info.max_constants = 2;
+  info.max_scalars = 3;
+  info.max_constants = 3;
 }
 
 void require(bool offered, const char* what, std::uint64_t value) {

@@ -17,7 +17,7 @@
 //   minimal=1          nothing that plugin.h leaves to the plugin: no optional opcode, dtype,
 //   attachment
 //                      or slot of the table, one index operand, exact extents (before the plugin loads)
-//   limits=tiny        programs of 4 instructions, 2 inputs, 1 output, 2 scalars, 2 constants; rank 4
+//   limits=tiny        programs of 4 instructions, 2 inputs, 1 output, 3 scalars, 3 constants; rank 4
 #include <cstring>
 #include <span>
 

@@ -32,14 +32,18 @@ std::int32_t open(std::uint32_t index, TenonDevice** device) {
   return TENON_OK;
 }
 
+constexpr std::align_val_t kAlignment{256};
+
 std::int32_t mem_alloc(TenonDevice* device, std::uint32_t, std::uint64_t bytes, TenonMem* mem) {
   const std::int32_t code = answer(device, device->on_mem_alloc);
-  if (code == TENON_OK) mem->handle = reinterpret_cast<std::uintptr_t>(new std::byte[bytes]);
+  if (code != TENON_OK) return code;
+  mem->handle = reinterpret_cast<std::uintptr_t>(::operator new(bytes, kAlignment));
+  mem->bytes = bytes;
   return code;
 }
 void mem_free(TenonDevice* device, std::uint64_t handle) {
   ++device->frees;
-  delete[] static_cast<std::byte*>(address(handle, 0));
+  ::operator delete(address(handle, 0), kAlignment);
 }
 
 std::int32_t copy(TenonDevice* device, TenonStream*, const TenonCopy* copies, std::uint32_t count) {

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tenon/memory.h>
 #include <tenon/tensor.h>
 
 #include "core/runtime/pool.h"
@@ -142,7 +143,7 @@ TEST_F(Faults, AWaitThatFailsForGoodEnds) {
     EXPECT_EQ(synchronize(), device_error("[" + on + "] stream_sync failed: an internal error"));
   }
   zeros({3}, {.device = dev.device()});
-  dev.device().empty_cache();
+  empty_cache(dev.device());
   EXPECT_EQ(dev->frees, 0) << "memory that may still be in use";
 }
 
@@ -383,11 +384,11 @@ TEST_F(Faults, MemoryInUseStaysWhenAWaitRunsOut) {
   in_new_process({"TENON_TIMEOUT=0.01"}, [&] {
     zeros({3}, {.device = dev.device()});
     dev->on_sync = [](std::int64_t) { return TENON_NOT_READY; };
-    EXPECT_THAT(thrown([&] { dev.device().empty_cache(); }).text,
+    EXPECT_THAT(thrown([&] { empty_cache(dev.device()); }).text,
                 testing::HasSubstr("timed out after 0.01 s waiting for"));
     EXPECT_EQ(dev->frees, 0);
     dev->on_sync = {};
-    dev.device().empty_cache();
+    empty_cache(dev.device());
     EXPECT_EQ(dev->frees, 1);
   });
 }

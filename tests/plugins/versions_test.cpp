@@ -112,7 +112,10 @@ TEST_P(Versions, TellOfABadIndex) {
     const Tensor x = tensor({1.0F, 2.0F, 3.0F, 4.0F}, {.device = device(name())});
     const Tensor index = tensor({3, 0, 70, -1}, {.dtype = i32, .device = device(name())});
     const Tensor y = empty({4}, {.dtype = f32, .device = device(name())});
-    const auto handle = [](const Tensor& of) { return of.impl()->storage->memory.handle; };
+    const auto operand = [](const Tensor& of, const std::int64_t* strides) {
+      const runtime::Storage& storage = *of.impl()->storage;
+      return TenonOperand{storage.memory.handle, static_cast<std::int64_t>(storage.offset), strides};
+    };
     runtime::DeviceState& state = x.device().state();
     const GatherOp op;
     TenonKernel* kernel = nullptr;
@@ -120,8 +123,7 @@ TEST_P(Versions, TellOfABadIndex) {
     info.struct_size = sizeof info;
     ASSERT_EQ(state.api().prepare(state.handle(), &op.op, &kernel, &info), TENON_OK);
     const std::int64_t zero = 0, dims[] = {4, 4, 1};
-    const TenonOperand operands[] = {
-        {handle(y), 0, nullptr}, {handle(x), 0, &zero}, {handle(index), 0, nullptr}};
+    const TenonOperand operands[] = {operand(y, nullptr), operand(x, &zero), operand(index, nullptr)};
     const TenonPack pack{operands, nullptr, dims};
     const TenonLaunch launch{sizeof launch, 1, &pack, 0, 0, 0, 41};
     ASSERT_EQ(state.api().launch(state.handle(), nullptr, kernel, &launch), TENON_INDEX);

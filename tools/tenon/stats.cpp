@@ -1,6 +1,7 @@
 // What the devices did.
 #include <tenon/device.h>
 #include <tenon/fallback.h>
+#include <tenon/memory.h>
 
 #include "tools/tenon/report.h"
 
@@ -21,7 +22,8 @@ std::string stats_text() {
   for (const Device& device : busy_devices()) {
     const DeviceStats stats = device.stats();
     table.add({device.name(), std::to_string(stats.launches), std::to_string(stats.kernels),
-               short_bytes(static_cast<std::uint64_t>(stats.peak)), std::to_string(stats.fallbacks),
+               short_bytes(static_cast<std::uint64_t>(memory_stats(device).peak)),
+               std::to_string(stats.fallbacks),
                short_bytes(static_cast<std::uint64_t>(stats.host_bytes))});
     for (const FallbackCount& one : fallback_counts(device))
       table.add({"", one.op, one.how, "", std::to_string(one.count)});
@@ -38,7 +40,7 @@ Json stats_json() {
       fallbacks.push_back({{"op", one.op}, {"how", one.how}, {"count", one.count}});
     json[device.name()] = {{"launches", stats.launches},
                            {"kernels", stats.kernels},
-                           {"memory_peak", stats.peak},
+                           {"memory_peak", memory_stats(device).peak},
                            {"host_bytes", stats.host_bytes},
                            {"fallbacks", fallbacks}};
   }

@@ -71,7 +71,8 @@ std::int32_t device_info(std::uint32_t index, TenonDeviceInfo* info) {
   info->max_rank = 4;
   info->max_instructions = 4;
   info->max_inputs = 2;
-  info->max_outputs = info->max_scalars = info->max_constants = 1;
+  info->max_outputs = 1;
+  info->max_scalars = info->max_constants = 3;
   info->mem_alignment = 256;
   info->import_alignment = 1;
   apply(change, *info);
