@@ -100,7 +100,7 @@ void Pool::trim() {
     for (Storage* storage : list) {
       bool unused = false;
       try {
-        unused = wait_before_free(*storage);
+        unused = first == nullptr && wait_before_free(*storage);
       } catch (...) {
         if (first == nullptr) first = std::current_exception();
       }
