@@ -138,7 +138,7 @@ void Pool::give_back(const std::vector<Storage*>& whole) {
   for (Storage* block : whole) {
     bool unused = false;
     try {
-      unused = wait_before_free(*block);
+      unused = first == nullptr && wait_before_free(*block);
     } catch (...) {
       if (first == nullptr) first = std::current_exception();
     }

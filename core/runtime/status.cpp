@@ -1,7 +1,6 @@
 // One answer, one error. An answer is a code, and what the plugin told the host in the same call.
 #include "core/runtime/status.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 

@@ -121,6 +121,7 @@ void Stream::log_late() {
 void Stream::mark_finished(std::uint64_t number, std::uint64_t point) {
   const std::lock_guard lock(mutex_);
   completed_ = std::max(completed_, point);
+  if (point == point_) number = signalled_;  // all that the point covers
   if (finished_.load() < number) finished_.store(number, std::memory_order_release);
 }
 

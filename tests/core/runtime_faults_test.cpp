@@ -382,14 +382,14 @@ TEST_F(Faults, AWaitRunsOutAndMayBeRepeated) {
 
 TEST_F(Faults, MemoryInUseStaysWhenAWaitRunsOut) {
   in_new_process({"TENON_TIMEOUT=0.01"}, [&] {
-    zeros({3}, {.device = dev.device()});
+    for (const std::int64_t size : {300'000, 600'000, 900'000}) zeros({size}, {.device = dev.device()});
     dev->on_sync = [](std::int64_t) { return TENON_NOT_READY; };
     EXPECT_THAT(thrown([&] { empty_cache(dev.device()); }).text,
                 testing::HasSubstr("timed out after 0.01 s waiting for"));
     EXPECT_EQ(dev->frees, 0);
     dev->on_sync = {};
     empty_cache(dev.device());
-    EXPECT_EQ(dev->frees, 1);
+    EXPECT_EQ(dev->frees, 3);
   });
 }
 
