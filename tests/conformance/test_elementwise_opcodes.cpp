@@ -49,6 +49,7 @@ class ElementwiseOpcodes : public OnDevice {
  protected:
   // Loads, applies, stores; values of a dtype that is not stored are bitcast at the edges.
   void check(const Typed& typed) {
+    if (typed.operands.size() > rig.info().max_inputs) return refused(describe(typed));
     const std::vector<std::vector<Bits>> values = operand_values(typed);
     const auto n = static_cast<std::int64_t>(values[0].size());
     Program program;

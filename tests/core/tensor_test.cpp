@@ -252,7 +252,7 @@ TEST_P(TensorOn, ConvertsViewsOfAnyLayout) {
 
 TEST_P(TensorOn, TooLargeIsOutOfMemoryAndTheProcessGoesOn) {
   const Thrown error = thrown([&] { zeros({std::int64_t{1} << 45}, here_); });
-  EXPECT_EQ(error.kind, ErrorKind::OutOfMemory);
+  EXPECT_EQ(error.kind, ErrorKind::OutOfMemory) << error;
   EXPECT_THAT(error.text,
               HasSubstr("[" + GetParam() + "] out of memory: 140737488355328 bytes asked for"));
   const Tensor x = ones({8}, here_);
