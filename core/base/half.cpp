@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include <tenon/half.h>
+
 namespace tenon {
 namespace {
 
@@ -52,6 +54,19 @@ float f16_value(std::uint16_t bits) {
 
 float bf16_value(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+template <>
+float16::Half(double x) : bits_(f16_bits(x)) {}
+template <>
+float16::operator float() const {
+  return f16_value(bits_);
+}
+template <>
+bfloat16::Half(double x) : bits_(bf16_bits(x)) {}
+template <>
+bfloat16::operator float() const {
+  return bf16_value(bits_);
 }
 
 }  // namespace tenon

@@ -30,6 +30,20 @@ double Scalar::to_double() const {
                       : static_cast<double>(integer_);
 }
 
+/// Of the doubles around an integer that is none, the one with an odd last bit (Boldo and Melquiond,
+/// "When double rounding is odd", 2005).
+double Scalar::to_odd() const {
+  if (is_floating_ || integer_ == 0) return to_double();
+  const bool negative = !is_unsigned_ && integer_ < 0;
+  const std::uint64_t bits = static_cast<std::uint64_t>(integer_);
+  const std::uint64_t size = negative ? 0 - bits : bits;
+  const int dropped = std::max(0, 64 - 53 - std::countl_zero(size));
+  std::uint64_t kept = size >> dropped;
+  if (kept << dropped != size) kept |= 1;
+  const double odd = std::ldexp(static_cast<double>(kept), dropped);
+  return negative ? -odd : odd;
+}
+
 std::int64_t Scalar::to_int64() const {
   if (is_floating_) return saturate<std::int64_t>(floating_);
   return is_unsigned_ && integer_ < 0 ? std::numeric_limits<std::int64_t>::max() : integer_;
@@ -70,11 +84,11 @@ std::uint64_t Scalar::bits(DType dtype) const {
     case i64:
       return as(std::int64_t{});
     case f16:
-      return f16_bits(to_double());
+      return f16_bits(to_odd());
     case bf16:
-      return bf16_bits(to_double());
+      return bf16_bits(to_odd());
     case f32:
-      return std::bit_cast<std::uint32_t>(static_cast<float>(to_double()));
+      return std::bit_cast<std::uint32_t>(static_cast<float>(to_odd()));
     case f64:
       return std::bit_cast<std::uint64_t>(to_double());
   }
@@ -106,9 +120,9 @@ Scalar read_scalar(DType dtype, const std::byte* from) {
     case i64:
       return value(std::int64_t{});
     case f16:
-      return f16_value(value(std::uint16_t{}));
+      return value(float16{});
     case bf16:
-      return bf16_value(value(std::uint16_t{}));
+      return value(bfloat16{});
     case f32:
       return value(float{});
     case f64:

@@ -40,8 +40,7 @@ Tensor Linear::operator()(const Tensor& x) const {
   require(x.rank() > 0 && x.size(-1) == weight.size(1),
           "[Linear] the last extent of {} is not the weight's {}", to_string(x.shape()),
           weight.size(1));
-  const Tensor y = matmul(x, weight.transpose(0, 1));
-  return bias.defined() ? y + bias : y;
+  return linear(x, weight, bias);
 }
 
 Tensor ReLU::operator()(const Tensor& x) const {

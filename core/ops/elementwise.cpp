@@ -1,13 +1,10 @@
 // Elementwise ops: one program for each op and combination of dtypes, built at first use.
 #include "core/ops/elementwise.h"
 
-#include <map>
-#include <mutex>
-#include <shared_mutex>
-
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
+#include "core/ops/program_table.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
@@ -55,23 +52,7 @@ enum class Form { TensorTensor, TensorScalar, ScalarTensor, InPlaceTensor, InPla
 
 using Key = std::tuple<int, Form, DType, DType, DType>;
 
-/// Programs built so far; they live as long as the process.
-class Table {
- public:
-  template <class Build>
-  const Program& get(const Key& key, Build&& build) {
-    {
-      const std::shared_lock lock(mutex_);
-      if (const auto found = programs_.find(key); found != programs_.end()) return found->second;
-    }
-    const std::unique_lock lock(mutex_);
-    return programs_.try_emplace(key, build()).first->second;
-  }
-
- private:
-  std::shared_mutex mutex_;
-  std::map<Key, Program> programs_;
-};
+using Table = ProgramTable<Key>;
 
 Table& binary_programs() {
   static Table& leaked = *new Table;

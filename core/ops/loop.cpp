@@ -31,6 +31,16 @@ void merge(Loop& loop, std::vector<int>& groups, int d) {
   drop_dimension(loop, groups, d);
 }
 
+/// The shortest dimension of group 0, -1 where there is none.
+int shortest(const Loop& loop, const std::vector<int>& groups) {
+  int found = -1;
+  for (int d = 0; d < loop.shape.size(); ++d) {
+    if (groups[static_cast<std::size_t>(d)] != 0) continue;
+    if (found < 0 || loop.shape[d] < loop.shape[found]) found = d;
+  }
+  return found;
+}
+
 }  // namespace
 
 Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target) {
@@ -84,6 +94,26 @@ void simplify(Loop& loop, std::vector<int>& groups) {
     if (!operand.is_index) farthest = std::max(farthest, reach(loop.shape, operand.strides));
   }
   loop.index_width = farthest <= std::numeric_limits<std::int32_t>::max() ? 32 : 64;
+}
+
+std::vector<std::vector<std::int64_t>> peel(Loop& loop, std::vector<int>& groups, int most) {
+  std::vector<std::vector<std::int64_t>> starts;
+  while (loop.shape.size() > most) {
+    const int d = shortest(loop, groups);
+    if (d < 0) break;  // the kernel's refusal names the limit
+    if (starts.empty()) starts.emplace_back(loop.operands.size());
+    std::vector<std::vector<std::int64_t>> finer;
+    for (const auto& start : starts) {
+      for (std::int64_t i = 0; i < loop.shape[d]; ++i) {
+        auto& moved = finer.emplace_back(start);
+        for (std::size_t k = 0; k < moved.size(); ++k) moved[k] += i * loop.operands[k].strides[d];
+      }
+    }
+    starts = std::move(finer);
+    drop_dimension(loop, groups, d);
+  }
+  if (!starts.empty()) simplify(loop, groups);
+  return starts;
 }
 
 }  // namespace tenon::ops

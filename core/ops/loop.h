@@ -28,6 +28,11 @@ struct Loop {
 /// only where their groups are equal; empty: all may merge. It is shortened along with the shape.
 void simplify(Loop& loop, std::vector<int>& groups);
 
+/// Takes dimensions of group 0, the shortest first, out of a simplified loop of more than `most`
+/// dimensions, to be walked on the host. Gives, for each of their coordinates, what to add to each
+/// operand's offset (in elements); nothing where the loop stays as it is.
+std::vector<std::vector<std::int64_t>> peel(Loop& loop, std::vector<int>& groups, int most);
+
 /// Strides of a tensor over `target`, to which its shape broadcasts.
 Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target);
 

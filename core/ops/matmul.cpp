@@ -1,14 +1,12 @@
 // Matrix products: one MATMUL whose operands are described by shape and strides.
 #include <algorithm>
+#include <array>
 
 #include <tenon/ops.h>
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/ops/loop.h"
-#include "core/ops/run.h"
-#include "core/runtime/device_state.h"
-#include "core/runtime/launch.h"
+#include "core/ops/kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -38,53 +36,11 @@ Shape with_matrix(Shape batch, std::int64_t rows, std::int64_t columns) {
   return batch;
 }
 
-/// Address and non-unit strides in multiples of 16 bytes.
-bool is_aligned(const detail::TensorImpl& x) {
-  const std::int64_t size = size_of(x.dtype);
-  return x.offset * size % 16 == 0 &&
-         std::all_of(x.strides.begin(), x.strides.end(),
-                     [&](std::int64_t stride) { return stride == 1 || stride * size % 16 == 0; });
-}
-
-runtime::OperandDesc describe(const Tensor& x, const Shape& batch) {
-  const detail::TensorImpl& impl = *x.impl();
-  const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
-  const auto flags = is_aligned(impl) ? TENON_OPERAND_ALIGNED : 0;
-  return {.dtype = impl.dtype,
-          .layout = TENON_LAYOUT_STRIDED,
-          .flags = static_cast<std::uint8_t>(flags),
-          .described = true,
-          .shape = shape,
-          .strides = ops::broadcast_strides(impl.shape, impl.strides, shape)};
-}
-
-void launch_matmul(const Tensor& y, const Tensor& a, const Tensor& b, const Shape& batch) {
-  runtime::DeviceState& device = y.device().state();
-  const runtime::OperandDesc operands[] = {describe(y, batch), describe(a, batch), describe(b, batch)};
-  std::int64_t farthest = 0;
-  for (const auto& operand : operands)
-    farthest = std::max(farthest, ops::reach(operand.shape, operand.strides));
-  const TenonMatmulAttrs attrs{sizeof(TenonMatmulAttrs), 0};
-  const auto kernel = device.kernels().require(
-      "matmul", {.kind = TENON_KIND_MATMUL,
-                 .acc_dtype = static_cast<std::uint8_t>(ops::accumulator(y.dtype())),
-                 .index_width = static_cast<std::uint8_t>(farthest >> 31 == 0 ? 32 : 64),
-                 .rank = y.rank(),
-                 .operands = operands,
-                 .attrs = std::as_bytes(std::span(&attrs, 1))});
-  const TenonOperand arguments[] = {ops::argument(y), ops::argument(a), ops::argument(b)};
-  const TenonPack pack{arguments, nullptr, nullptr};
-  const runtime::Access accesses[] = {{y.impl()->storage.get(), true},
-                                      {a.impl()->storage.get(), false},
-                                      {b.impl()->storage.get(), false}};
-  runtime::launch("matmul", device, *kernel, {&pack, 1}, accesses);
-}
-
 /// Both of rank 2 or more and of one dtype.
 Tensor matrix_product(const Tensor& a, const Tensor& b) {
   const Shape batch = common_batch(a.shape(), b.shape());
   Tensor y = allocate(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), a.device());
-  if (y.numel() > 0) launch_matmul(y, a, b, batch);
+  ops::run("matmul", {.dst = y, .a = a, .b = b});
   const Tensor inputs[] = {a, b};
   if (autograd::needs_record(inputs)) {
     // y = a·b: da = dy·bᵀ, db = aᵀ·dy, summed over broadcast batches.
@@ -101,7 +57,106 @@ Tensor matrix_product(const Tensor& a, const Tensor& b) {
   return y;
 }
 
+/// cast(sum + bias): what linear does to the sums of its product.
+program::Program add_bias(DType dtype) {
+  const DType acc = ops::accumulator(dtype);
+  program::Builder builder;
+  const auto sum = builder.input(acc), bias = builder.input(dtype);
+  builder.output(cast(sum + cast(bias, acc), dtype));
+  return builder.build();
+}
+
+/// x (..., width) as one matrix.
+Tensor rows_of(const Tensor& x) {
+  std::int64_t rows = 1;
+  for (int d = 0; d + 1 < x.rank(); ++d) rows *= x.size(d);
+  return x.reshape({rows, x.size(-1)});
+}
+
+/// x (..., K) · wᵀ (N, K) + bias, all of one dtype; nothing is recorded.
+Tensor linear_forward(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = w.size(0);
+  const Tensor y = allocate(shape, x.dtype(), x.device());
+  const auto matrix = [&](const Tensor& t) {
+    return x.rank() == 1 || x.is_contiguous() ? rows_of(t.detach()) : t.detach();
+  };
+  ops::Product work{.dst = matrix(y), .a = matrix(x), .b = w.detach().transpose(0, 1)};
+  if (bias.defined()) {
+    work.epilogue = add_bias(x.dtype());
+    work.inputs = {{bias.detach()}};
+  }
+  ops::run("linear", work);
+  return y;
+}
+
+/// The gradients of x, w and bias, of those that want one.
+std::vector<Tensor> linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy,
+                                    std::span<const bool> wanted) {
+  std::vector<Tensor> dx(wanted.size());
+  if (wanted[0]) dx[0] = matmul(dy, w);
+  if (wanted[1]) dx[1] = matmul(rows_of(dy).transpose(0, 1), rows_of(x));
+  if (wanted.size() > 2 && wanted[2]) dx[2] = sum_to(dy, {w.size(0)});
+  return dx;
+}
+
+void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1),
+          "[linear] x {} and weight {} do not fit: (..., in) and (out, in)", to_string(x.shape()),
+          to_string(weight.shape()));
+  require(!bias.defined() || bias.shape() == Shape{weight.size(0)}, "[linear] bias is {}, not ({},)",
+          bias.defined() ? to_string(bias.shape()) : "", weight.size(0));
+}
+
 }  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  DType dtype = promote(impl_of(x, "linear").dtype, impl_of(weight, "linear").dtype);
+  check_linear(x, weight, bias);
+  std::vector<Tensor> inputs{x, weight};
+  if (bias.defined()) inputs.push_back(bias);
+  ops::common_device("linear", inputs);
+  for (const Tensor& t : inputs) dtype = promote(dtype, t.dtype());
+  for (Tensor& t : inputs) t = t.to(dtype);
+  const Tensor y = linear_forward(inputs[0], inputs[1], bias.defined() ? inputs[2] : Tensor());
+  if (autograd::needs_record(inputs)) {
+    std::array<bool, 3> wanted{};
+    for (std::size_t i = 0; i < inputs.size(); ++i) wanted[i] = inputs[i].requires_grad();
+    autograd::record("linear", inputs, {&y, 1},
+                     [x = autograd::Saved(inputs[0]), w = autograd::Saved(inputs[1]), wanted,
+                      count = inputs.size()](std::span<const Tensor> dy) {
+                       return linear_backward(x.get("linear"), w.get("linear"), dy[0],
+                                              std::span(wanted).first(count));
+                     });
+  }
+  return y;
+}
+
+Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y) {
+  const DType dtype = impl_of(c, "addmm").dtype;
+  const Tensor inputs[] = {c, x, y};
+  ops::common_device("addmm", inputs);
+  for (const Tensor& t : inputs) {
+    require(impl_of(t, "addmm").dtype == dtype, "[addmm] operands are {} and {}; convert one",
+            name(dtype), name(t.dtype()));
+  }
+  require(x.rank() == 2 && y.rank() == 2 && x.size(1) == y.size(0),
+          "[addmm] inner dimensions differ: {} x {}", to_string(x.shape()), to_string(y.shape()));
+  const Shape shape{x.size(0), y.size(1)};
+  require(broadcast("addmm", c.shape(), shape) == shape, "[addmm] {} does not broadcast to {}",
+          to_string(c.shape()), to_string(shape));
+  const Tensor result = c.detach().expand(shape).clone();
+  ops::run("addmm", {.dst = result, .a = x, .b = y, .accumulate = true});
+  if (autograd::needs_record(inputs)) {
+    autograd::record(
+        "addmm", inputs, {&result, 1},
+        [from = c.shape(), a = autograd::Saved(x), b = autograd::Saved(y)](std::span<const Tensor> dy) {
+          return std::vector<Tensor>{sum_to(dy[0], from), matmul(dy[0], b.get("addmm").transpose(0, 1)),
+                                     matmul(a.get("addmm").transpose(0, 1), dy[0])};
+        });
+  }
+  return result;
+}
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
   const DType dtype = promote(impl_of(x, "matmul").dtype, impl_of(y, "matmul").dtype);

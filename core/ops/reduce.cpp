@@ -6,11 +6,7 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/ops/elementwise.h"
-#include "core/ops/loop.h"
-#include "core/ops/run.h"
-#include "core/runtime/device_state.h"
-#include "core/runtime/launch.h"
+#include "core/ops/kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -42,34 +38,6 @@ Shape kept_shape(const Tensor& x, const std::array<bool, kMaxRank>& reduced, boo
   return shape;
 }
 
-struct ReduceLoop {
-  Loop loop;  // operands: result, input
-  std::uint32_t axes = 0;
-};
-
-ReduceLoop make_loop(const Tensor& x, const Tensor& result_keepdim,
-                     const std::array<bool, kMaxRank>& reduced) {
-  ReduceLoop made;
-  made.loop.shape = x.shape();
-  made.loop.operands = {
-      {broadcast_strides(result_keepdim.shape(), result_keepdim.strides(), x.shape())}, {x.strides()}};
-  std::vector<int> groups;
-  for (int d = 0; d < x.rank(); ++d) groups.push_back(reduced[static_cast<std::size_t>(d)] ? 1 : 0);
-  simplify(made.loop, groups);
-  if (std::find(groups.begin(), groups.end(), 1) == groups.end()) {  // only extents of 1 are reduced
-    made.loop.shape.push_back(1);
-    groups.push_back(1);
-    for (LoopOperand& operand : made.loop.operands) operand.strides.push_back(0);
-  }
-  made.loop.operands[0].layout = TENON_LAYOUT_CONTIGUOUS;  // over the kept axes: it is new
-  if (made.loop.operands[1].layout == TENON_LAYOUT_SCALAR)
-    made.loop.operands[1].layout = TENON_LAYOUT_STRIDED;
-  for (std::size_t d = 0; d < groups.size(); ++d) {
-    if (groups[d] == 1) made.axes |= 1u << d;
-  }
-  return made;
-}
-
 /// y, which no one else has seen yet, in another shape of as many elements.
 Tensor reshaped(const Tensor& y, const Shape& shape) {
   y.impl()->shape = shape;
@@ -83,59 +51,24 @@ program::Program cast_program(DType from, DType to) {
   return builder.build();
 }
 
-/// The kernel that reduces x to `result`; nullptr where it takes a cast as a prologue, which the device
-/// refuses.
-std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, std::uint8_t how,
-                                                   const Tensor& x, const Tensor& result,
-                                                   const ReduceLoop& made) {
-  runtime::KernelCache& kernels = x.device().state().kernels();
-  const runtime::OperandDesc operands[] = {
-      {.dtype = result.dtype(), .layout = made.loop.operands[0].layout},
-      {.dtype = x.dtype(), .layout = made.loop.operands[1].layout},
-  };
-  TenonReduceAttrs attrs{};
-  attrs.struct_size = sizeof attrs;
-  attrs.axes = made.axes;
-  attrs.operators[0] = how;
-  runtime::OpDesc desc{.kind = TENON_KIND_REDUCE,
-                       .acc_dtype = static_cast<std::uint8_t>(accumulator(result.dtype())),
-                       .index_width = made.loop.index_width,
-                       .rank = made.loop.shape.size(),
-                       .operands = operands,
-                       .attrs = std::as_bytes(std::span(&attrs, 1))};
-  if (x.dtype() == result.dtype()) return kernels.require(op, desc);
-  const program::Program prologue = cast_program(x.dtype(), result.dtype());
-  const runtime::AttachmentDesc attachment{TENON_SLOT_PROLOGUE, 1, &prologue};
-  desc.attachments = {&attachment, 1};
-  return kernels.find(desc);
-}
-
-/// False where the device refuses the cast from x's dtype to the result's as a prologue.
-bool launch_reduce(std::string_view op, std::uint8_t how, const Tensor& x, const Tensor& result,
-                   const std::array<bool, kMaxRank>& reduced) {
-  const ReduceLoop made = make_loop(x, result, reduced);
-  const auto kernel = find_kernel(op, how, x, result, made);
-  if (kernel == nullptr) return false;
-  TenonOperand arguments[] = {argument(result), argument(x)};
-  if (made.loop.operands[1].layout == TENON_LAYOUT_STRIDED) {
-    arguments[1].strides = made.loop.operands[1].strides.data();
+/// x reduced to a new tensor of `dtype` with all dimensions kept; values are cast to `folded` first.
+Tensor reduce(std::string_view op, std::uint8_t how, const Tensor& x, DType folded, DType dtype,
+              const std::array<bool, kMaxRank>& reduced) {
+  Reduction work{.shape = x.shape(),
+                 .results = {allocate(kept_shape(x, reduced, true), dtype, x.device())},
+                 .operators = {how},
+                 .inputs = {{x}}};
+  for (int d = 0; d < x.rank(); ++d) {
+    if (reduced[static_cast<std::size_t>(d)]) work.axes |= 1u << d;
   }
-  const TenonPack pack{arguments, nullptr, made.loop.shape.data()};
-  const runtime::Access accesses[] = {{result.impl()->storage.get(), true},
-                                      {x.impl()->storage.get(), false}};
-  runtime::launch(op, x.device().state(), *kernel, {&pack, 1}, accesses);
-  return true;
+  if (x.dtype() != folded) work.prologue = cast_program(x.dtype(), folded);
+  run(op, work);
+  return work.results.front();
 }
 
-/// x reduced to a new tensor of `dtype` with all dimensions kept. Where the device refuses the cast as
-/// a prologue it runs as an op of its own, which counts as a fallback.
 Tensor reduce(std::string_view op, std::uint8_t how, const Tensor& x, DType dtype,
               const std::array<bool, kMaxRank>& reduced) {
-  Tensor result = allocate(kept_shape(x, reduced, true), dtype, x.device());
-  if (result.numel() == 0 || launch_reduce(op, how, x, result, reduced)) return result;
-  x.device().state().counters().fallbacks.fetch_add(1, std::memory_order_relaxed);
-  launch_reduce(op, how, convert(x, dtype), result, reduced);
-  return result;
+  return reduce(op, how, x, dtype, dtype, reduced);
 }
 
 DType sum_dtype(DType dtype) {
@@ -143,21 +76,71 @@ DType sum_dtype(DType dtype) {
   return is_unsigned_integer(dtype) ? u64 : i64;
 }
 
-/// Where x is the maximum along the reduced dimensions (NaN is, among NaN).
-Tensor max_mask(const Tensor& x, const Tensor& maximum) {
+/// Where x is the extreme value along the reduced dimensions (NaN is, among NaN).
+Tensor extreme_mask(std::string_view op, const Tensor& x, const Tensor& extreme) {
   program::Builder b;
   const auto a = b.input(x.dtype()), m = b.input(x.dtype());
   b.output((a == m) | ((a != a) & (m != m)));
-  const Tensor inputs[] = {x, maximum};
-  return run("max", b.build(), inputs).front();
+  const Tensor inputs[] = {x, extreme};
+  return run(op, b.build(), inputs).front();
 }
 
-/// dy at the maxima, shared evenly among equals; 0 elsewhere, whatever dy is.
-Tensor max_gradient(const Tensor& x, const Tensor& maximum, const Dims& axes, const Tensor& dy) {
-  const Tensor mask = max_mask(x, maximum);
+/// dy at the extreme values, shared evenly among equals; 0 elsewhere, whatever dy is.
+Tensor extreme_gradient(std::string_view op, const Tensor& x, const Tensor& extreme, const Dims& axes,
+                        const Tensor& dy) {
+  const Tensor mask = extreme_mask(op, x, extreme);
   const Tensor ones = mask.to(dy.dtype());
-  const Tensor share = dy.reshape(maximum.shape()) / (axes.empty() ? ones : sum(ones, axes, true));
+  const Tensor share = dy.reshape(extreme.shape()) / (axes.empty() ? ones : sum(ones, axes, true));
   return where(mask, share, zeros_like(share));
+}
+
+/// What has no identity for an empty fold that a user could expect.
+void require_elements(std::string_view op, const Tensor& x, const std::array<bool, kMaxRank>& reduced) {
+  for (int d = 0; d < x.rank(); ++d) {
+    require(!reduced[static_cast<std::size_t>(d)] || x.shape()[d] > 0,
+            "[{}] {} has no elements along dimension {}", op, to_string(x.shape()), d);
+  }
+}
+
+/// max or min; among bools they are any and all.
+Tensor extreme(std::string_view op, std::uint8_t how, std::uint8_t how_for_bool, const Tensor& x,
+               const Dims& dims, bool keepdim) {
+  const DType dtype = impl_of(x, op).dtype;
+  const auto reduced = reduced_dims(op, x, dims);
+  require_elements(op, x, reduced);
+  const Tensor kept = reduce(op, dtype == bool_ ? how_for_bool : how, x, dtype, reduced);
+  const Tensor value = kept.detach();
+  const Tensor y = reshaped(kept, kept_shape(x, reduced, keepdim));
+  if (autograd::needs_record({&x, 1})) {
+    Dims axes;
+    for (int d = 0; d < x.rank(); ++d) {
+      if (reduced[static_cast<std::size_t>(d)]) axes.push_back(d);
+    }
+    autograd::record(
+        op, {&x, 1}, {&y, 1},
+        [op, saved = autograd::Saved(x), extreme = autograd::Saved(value),
+         axes](std::span<const Tensor> dy) {
+          return std::vector<Tensor>{extreme_gradient(op, saved.get(op), extreme.get(op), axes, dy[0])};
+        });
+  }
+  return y;
+}
+
+/// The place of the extreme value: in row-major order over all, or along one dimension.
+Tensor place_of_extreme(std::string_view op, std::uint8_t how, const Tensor& x, const Dims& dims,
+                        bool keepdim) {
+  const DType dtype = impl_of(x, op).dtype;
+  require(dims.size() <= 1, "[{}] takes one dimension, or none for all, not {}", op, to_string(dims));
+  const auto reduced = reduced_dims(op, x, dims);
+  require_elements(op, x, reduced);
+  const Tensor kept = reduce(op, how, x, dtype == bool_ ? i32 : dtype, i64, reduced);
+  return reshaped(kept, kept_shape(x, reduced, keepdim));
+}
+
+Tensor truth(std::string_view op, std::uint8_t how, const Tensor& x, const Dims& dims, bool keepdim) {
+  impl_of(x, op);
+  const auto reduced = reduced_dims(op, x, dims);
+  return reshaped(reduce(op, how, x, bool_, reduced), kept_shape(x, reduced, keepdim));
 }
 
 }  // namespace
@@ -190,29 +173,22 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keepdim) {
-  const DType dtype = impl_of(x, "max").dtype;
-  const auto reduced = ops::reduced_dims("max", x, dims);
-  for (int d = 0; d < x.rank(); ++d) {
-    require(!reduced[static_cast<std::size_t>(d)] || x.shape()[d] > 0,
-            "[max] {} has no elements along dimension {}", to_string(x.shape()), d);
-  }
-  const std::uint8_t how = dtype == bool_ ? TENON_REDUCE_ANY : TENON_REDUCE_MAX;
-  const Tensor kept = ops::reduce("max", how, x, dtype, reduced);
-  const Tensor value = kept.detach();
-  const Tensor y = ops::reshaped(kept, ops::kept_shape(x, reduced, keepdim));
-  if (autograd::needs_record({&x, 1})) {
-    Dims axes;
-    for (int d = 0; d < x.rank(); ++d) {
-      if (reduced[static_cast<std::size_t>(d)]) axes.push_back(d);
-    }
-    autograd::record("max", {&x, 1}, {&y, 1},
-                     [saved = autograd::Saved(x), maximum = autograd::Saved(value),
-                      axes](std::span<const Tensor> dy) {
-                       return std::vector<Tensor>{
-                           ops::max_gradient(saved.get("max"), maximum.get("max"), axes, dy[0])};
-                     });
-  }
-  return y;
+  return ops::extreme("max", TENON_REDUCE_MAX, TENON_REDUCE_ANY, x, dims, keepdim);
+}
+Tensor min(const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::extreme("min", TENON_REDUCE_MIN, TENON_REDUCE_ALL, x, dims, keepdim);
+}
+Tensor argmax(const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::place_of_extreme("argmax", TENON_REDUCE_ARGMAX, x, dim, keepdim);
+}
+Tensor argmin(const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::place_of_extreme("argmin", TENON_REDUCE_ARGMIN, x, dim, keepdim);
+}
+Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::truth("any", TENON_REDUCE_ANY, x, dims, keepdim);
+}
+Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::truth("all", TENON_REDUCE_ALL, x, dims, keepdim);
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -235,6 +211,9 @@ Tensor Tensor::mean(const Dims& dims, bool keepdim) const {
 }
 Tensor Tensor::max(const Dims& dims, bool keepdim) const {
   return tenon::max(*this, dims, keepdim);
+}
+Tensor Tensor::min(const Dims& dims, bool keepdim) const {
+  return tenon::min(*this, dims, keepdim);
 }
 
 }  // namespace tenon

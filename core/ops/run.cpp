@@ -2,13 +2,19 @@
 #include "core/ops/run.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 #include <unordered_set>
 
 #include <tenon/autograd.h>
 
 #include "core/base/fail.h"
 #include "core/ops/loop.h"
+#include "core/ops/lower.h"
+#include "core/ops/parts.h"
+#include "core/ops/policy.h"
 #include "core/runtime/device_state.h"
+#include "core/runtime/host.h"
 #include "core/runtime/launch.h"
 #include "core/tensor/impl.h"
 
@@ -31,34 +37,38 @@ std::pair<std::int64_t, std::int64_t> byte_range(const Tensor& x) {
   return {low * size_of(impl.dtype), (high + 1) * size_of(impl.dtype)};
 }
 
-/// Whether writing `output` element by element could change what is still to be read of `input`.
-bool disturbs(const Tensor& output, const Tensor& input) {
+/// Whether writing `output` could change what is still to be read of `input`. Where they are the same
+/// elements it does not, if each is read before it is written (`in_step`).
+bool disturbs(const Tensor& output, const Tensor& input, bool in_step) {
   if (output.impl()->storage.get() != input.impl()->storage.get()) return false;
-  if (same_elements(output, input)) return false;
+  if (same_elements(output, input)) return !in_step;
   const auto [a, b] = byte_range(output);
   const auto [c, d] = byte_range(input);
   return a < d && c < b;
 }
 
-/// One pack in the plugin's terms; what the ABI's pointers point to.
+/// Operands in the plugin's terms; what the ABI's pointers point to. One pack, or several where the
+/// device's loops have fewer dimensions.
 struct Packed {
+  const Operands* from = nullptr;
   Loop loop;
-  std::vector<TenonOperand> operands;
+  std::vector<TenonOperand> operands;  // of one pack after the other
   std::vector<runtime::Access> accesses;
-  const std::uint64_t* scalars = nullptr;
 
   bool same_layout(const Packed& other) const {
     return loop.shape.size() == other.loop.shape.size() && loop.index_width == other.loop.index_width &&
            std::equal(loop.operands.begin(), loop.operands.end(), other.loop.operands.begin(),
                       [](const LoopOperand& a, const LoopOperand& b) { return a.layout == b.layout; });
   }
-  TenonPack pack() {
+  void add_packs(std::vector<TenonPack>& packs) {
+    const std::size_t count = loop.operands.size();
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      const std::uint8_t layout = loop.operands[i].layout;
-      const bool strided = layout == TENON_LAYOUT_STRIDED || layout == TENON_LAYOUT_INDEX;
-      operands[i].strides = strided ? loop.operands[i].strides.data() : nullptr;
+      const LoopOperand& operand = loop.operands[i % count];
+      const bool strided =
+          operand.layout == TENON_LAYOUT_STRIDED || operand.layout == TENON_LAYOUT_INDEX;
+      operands[i].strides = strided ? operand.strides.data() : nullptr;
+      if (i % count == 0) packs.push_back({&operands[i], from->scalars.data(), loop.shape.data()});
     }
-    return {operands.data(), scalars, loop.shape.data()};
   }
 };
 
@@ -74,31 +84,67 @@ void add_index(Packed& packed, const Input& input) {
   packed.operands.push_back({0, input.offset, nullptr});
 }
 
-Packed pack_operands(const Operands& from, std::vector<Tensor>& copies) {
+/// The operands at each of the starts that peel gives.
+std::vector<TenonOperand> moved(const Packed& packed,
+                                const std::vector<std::vector<std::int64_t>>& starts) {
+  std::vector<TenonOperand> all;
+  const std::size_t outputs = packed.from->outputs.size();
+  for (const auto& start : starts) {
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      const Tensor& x = i < outputs ? packed.from->outputs[i] : packed.from->inputs[i - outputs].tensor;
+      TenonOperand operand = packed.operands[i];
+      operand.offset += start[i] * (x.defined() ? size_of(x.dtype()) : 1);
+      all.push_back(operand);
+    }
+  }
+  return all;
+}
+
+Packed pack_operands(const Operands& from, std::uint32_t max_rank) {
   Packed packed;
-  packed.scalars = from.scalars.data();
+  packed.from = &from;
   packed.loop.shape = from.outputs.front().shape();
   for (const Tensor& y : from.outputs) add_tensor(packed, y, true);
   for (const Input& input : from.inputs) {
-    if (!input.tensor.defined()) {
+    if (input.tensor.defined()) {
+      add_tensor(packed, input.tensor, false);
+    } else {
       add_index(packed, input);
-      continue;
     }
-    const bool copy = std::any_of(from.outputs.begin(), from.outputs.end(),
-                                  [&](const Tensor& y) { return disturbs(y, input.tensor); });
-    if (copy) {
-      const NoGrad guard;
-      copies.push_back(input.tensor.clone());
-    }
-    add_tensor(packed, copy ? copies.back() : input.tensor, false);
   }
   std::vector<int> groups;
   simplify(packed.loop, groups);
+  const auto starts = peel(packed.loop, groups, static_cast<int>(max_rank));
+  if (!starts.empty()) packed.operands = moved(packed, starts);
   return packed;
 }
 
-std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const program::Program& program,
-                                                   runtime::DeviceState& device, const Packed& packed) {
+/// Whether an output is written over input `i` before that has been read.
+bool is_overwritten(const Operands& operands, const program::Plan* plan, std::size_t i) {
+  const Tensor& x = operands.inputs[i].tensor;
+  for (std::size_t k = 0; x.defined() && k < operands.outputs.size(); ++k) {
+    const bool in_step = plan == nullptr || !plan->overwrites(static_cast<int>(k), static_cast<int>(i));
+    if (disturbs(operands.outputs[k], x, in_step)) return true;
+  }
+  return false;
+}
+
+/// `from` with copies of the inputs that are overwritten; nothing where there are none.
+std::optional<Operands> separated(const Operands& from, const program::Plan* plan) {
+  std::optional<Operands> result;
+  for (std::size_t i = 0; i < from.inputs.size(); ++i) {
+    if (!is_overwritten(from, plan, i)) continue;
+    const NoGrad guard;
+    if (!result) result = from;
+    result->inputs[i].tensor = from.inputs[i].tensor.clone();
+  }
+  return result;
+}
+
+/// nullptr, and why, where the device refuses it.
+std::shared_ptr<const runtime::Kernel> find_kernel(const program::Program& program,
+                                                   runtime::DeviceState& device, const Packed& packed,
+                                                   Refusal& refusal) {
   const int outputs = program.output_count();
   std::vector<runtime::OperandDesc> operands;
   for (std::size_t i = 0; i < packed.loop.operands.size(); ++i) {
@@ -108,12 +154,16 @@ std::shared_ptr<const runtime::Kernel> find_kernel(std::string_view op, const pr
   }
   const runtime::AttachmentDesc body{TENON_SLOT_BODY, static_cast<std::uint16_t>(outputs), &program};
   const int rank = packed.loop.shape.size();
-  return device.kernels().require(op, {.kind = TENON_KIND_ELEMENTWISE,
-                                       .index_width = packed.loop.index_width,
-                                       .rank = rank,
-                                       .output_count = outputs,
-                                       .operands = operands,
-                                       .attachments = {&body, 1}});
+  const runtime::OpDesc desc{.kind = TENON_KIND_ELEMENTWISE,
+                             .index_width = packed.loop.index_width,
+                             .rank = rank,
+                             .output_count = outputs,
+                             .operands = operands,
+                             .attachments = {&body, 1}};
+  runtime::take_note();
+  auto kernel = device.kernels().find(desc);
+  if (kernel == nullptr) refusal = refusal_of(desc);
+  return kernel;
 }
 
 /// Packs for one launch: of one layout, and none writes a storage that another one uses.
@@ -140,16 +190,85 @@ struct Group {
   std::unordered_set<const runtime::Storage*> used, written;
 };
 
-void launch_group(std::string_view op, const program::Program& program, runtime::DeviceState& device,
-                  std::span<Packed*> group) {
-  const auto kernel = find_kernel(op, program, device, *group.front());
+std::vector<Group> grouped(std::vector<Packed>& all) {
+  std::vector<Packed*> left;
+  for (Packed& packed : all) left.push_back(&packed);
+  std::vector<Group> groups;
+  while (!left.empty()) {
+    Group& group = groups.emplace_back(*left.front());
+    std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
+  }
+  return groups;
+}
+
+void launch(std::string_view op, runtime::DeviceState& device, const runtime::Kernel& kernel,
+            std::span<Packed* const> group) {
   std::vector<TenonPack> packs;
   std::vector<runtime::Access> accesses;
   for (Packed* packed : group) {
-    packs.push_back(packed->pack());
+    packed->add_packs(packs);
     accesses.insert(accesses.end(), packed->accesses.begin(), packed->accesses.end());
   }
-  runtime::launch(op, device, *kernel, packs, accesses);
+  runtime::launch(op, device, kernel, packs, accesses);
+}
+
+/// The program as it is, over each group; launches nothing where the device refuses any of them.
+Refusal launch_whole(std::string_view op, const program::Program& program, runtime::DeviceState& device,
+                     std::span<const Group> groups) {
+  Refusal refusal;
+  std::vector<std::shared_ptr<const runtime::Kernel>> kernels;
+  for (const Group& group : groups) {
+    kernels.push_back(find_kernel(program, device, *group.packs.front(), refusal));
+    if (refusal) return refusal;
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) launch(op, device, *kernels[i], groups[i].packs);
+  return {};
+}
+
+void launch_parts(std::string_view op, const Lowered& lowered, runtime::DeviceState& device,
+                  std::span<const Group> groups) {
+  for (const Group& group : groups) {
+    if (!lowered.reason.empty())
+      runtime::fall_back(op, device, "in other instructions", lowered.reason);
+    std::vector<const Operands*> packs;
+    for (const Packed* packed : group.packs) packs.push_back(packed->from);
+    run_parts(op, lowered.plan, packs);
+  }
+}
+
+/// lower(), its Unsupported as a refusal.
+Refusal find_lowered(const program::Program& program, runtime::DeviceState& device,
+                     const Lowered*& lowered) {
+  try {
+    lowered = lower(program, device);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Unsupported) throw;
+    return error.what();
+  }
+  return {};
+}
+
+/// A program and what it runs over, to be moved to another device.
+struct Work {
+  const program::Program& program;
+  std::vector<Operands> packs;
+
+  Device device() const { return packs.front().outputs.front().device(); }
+  void each_tensor(const Visit& visit) {
+    for (Operands& operands : packs) {
+      for (Tensor& y : operands.outputs) visit(y, true);
+      for (Input& x : operands.inputs) visit(x.tensor, false);
+    }
+  }
+};
+
+Refusal attempt(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
+  const Lowered* lowered = nullptr;
+  if (Refusal refusal =
+          find_lowered(program, packs.front().outputs.front().device().state(), lowered)) {
+    return refusal;
+  }
+  return run_lowered(op, program, lowered, packs);
 }
 
 }  // namespace
@@ -173,21 +292,30 @@ Device common_device(std::string_view op, std::span<const Tensor> inputs) {
   return device;
 }
 
-void run(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
-  std::vector<Tensor> copies;
+Refusal run_lowered(std::string_view op, const program::Program& program, const Lowered* lowered,
+                    std::span<const Operands> packs) {
+  runtime::DeviceState& device = packs.front().outputs.front().device().state();
+  const program::Plan* plan = lowered == nullptr ? nullptr : &lowered->plan;
+  std::deque<Operands> copies;
   std::vector<Packed> all;
   for (const Operands& operands : packs) {
-    if (operands.outputs.front().numel() > 0) all.push_back(pack_operands(operands, copies));
+    if (operands.outputs.front().numel() == 0) continue;
+    auto copy = separated(operands, plan);
+    const Operands& from = copy ? copies.emplace_back(std::move(*copy)) : operands;
+    all.push_back(pack_operands(from, device.limits().max_rank));
   }
-  if (all.empty()) return;
-  runtime::DeviceState& device = packs.front().outputs.front().device().state();
-  std::vector<Packed*> left;
-  for (Packed& packed : all) left.push_back(&packed);
-  while (!left.empty()) {
-    Group group(*left.front());
-    std::erase_if(left, [&](Packed* packed) { return group.takes(*packed); });
-    launch_group(op, program, device, group.packs);
-  }
+  const std::vector<Group> groups = grouped(all);
+  if (lowered == nullptr) return launch_whole(op, program, device, groups);
+  launch_parts(op, *lowered, device, groups);
+  return {};
+}
+
+void run(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
+  if (packs.empty()) return;
+  const Refusal refusal = attempt(op, program, packs);
+  if (!refusal) return;
+  settle(op, Work{program, {packs.begin(), packs.end()}}, refusal,
+         [&](const Work& work) { return attempt(op, work.program, work.packs); });
 }
 
 std::vector<Tensor> run(std::string_view op, const program::Program& program,

@@ -10,7 +10,11 @@
 #include <tenon/program.h>
 #include <tenon/tensor.h>
 
+#include "core/ops/policy.h"
+
 namespace tenon::ops {
+
+struct Lowered;
 
 /// An input of a program: a tensor, or an index that needs no memory.
 struct Input {
@@ -30,6 +34,11 @@ struct Operands {
 /// One launch for all packs of one layout; all on one device. An input that partly overlaps an output
 /// is copied first.
 void run(std::string_view op, const program::Program& program, std::span<const Operands> packs);
+
+/// The same in the way that is given (nullptr: the program as it is), whatever the device's limits ask
+/// for; a refusal where the device takes the program of some layout not at all.
+Refusal run_lowered(std::string_view op, const program::Program& program, const Lowered* lowered,
+                    std::span<const Operands> packs);
 
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,

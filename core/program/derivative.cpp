@@ -260,7 +260,7 @@ Derivative derive(const Program& forward, std::span<const int> wanted, std::span
 
   Draft draft = canonical(*builder.draft_);
   std::vector<int> saved = drop_unused_inputs(draft, forward.input_count());
-  return {Builder::seal(draft), std::move(saved)};
+  return {seal(draft), std::move(saved)};
 }
 
 }  // namespace tenon::program

@@ -36,6 +36,9 @@ void each_operand(Instruction& instruction, F f) {
 /// The same outputs from the same inputs and scalars, in the one form that equal computations share.
 Draft canonical(const Draft& draft);
 
+/// The program that a draft is, in the form that it has.
+Program seal(const Draft& draft);
+
 /// What a sealed program holds.
 Draft decode(const Program& program);
 

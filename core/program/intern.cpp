@@ -111,8 +111,8 @@ std::shared_ptr<const Program::Data> Program::Data::intern(std::vector<std::uint
   return data;
 }
 
-Program Builder::seal(const Draft& canonical) {
-  return Program(Program::Data::intern(encode(canonical)));
+Program seal(const Draft& draft) {
+  return Program(Program::Data::intern(encode(draft)));
 }
 
 std::span<const std::byte> Program::bytes() const {

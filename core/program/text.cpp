@@ -1,8 +1,12 @@
-// Programs as text.
+// Programs as text; parse.cpp reads it.
 #include <bit>
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
+
+#include <tenon/scalar.h>
 
 #include "core/base/half.h"
 #include "core/program/draft.h"
@@ -10,6 +14,14 @@
 
 namespace tenon::program {
 namespace {
+
+/// The shortest digits that give the value back; a NaN with other bits than the usual ones as those.
+template <class T>
+std::string floating(T value, std::uint64_t bits, DType dtype) {
+  const std::uint64_t usual = Scalar(std::numeric_limits<double>::quiet_NaN()).bits(dtype);
+  if (std::isnan(value) && bits != usual) return fmt::format("0x{:x}", bits);
+  return fmt::format("{}", value);
+}
 
 std::string literal(DType dtype, std::uint64_t bits) {
   switch (dtype) {
@@ -29,13 +41,13 @@ std::string literal(DType dtype, std::uint64_t bits) {
     case u64:
       return fmt::format("{}", bits);
     case f16:
-      return fmt::format("{}", f16_value(static_cast<std::uint16_t>(bits)));
+      return floating(f16_value(static_cast<std::uint16_t>(bits)), bits, dtype);
     case bf16:
-      return fmt::format("{}", bf16_value(static_cast<std::uint16_t>(bits)));
+      return floating(bf16_value(static_cast<std::uint16_t>(bits)), bits, dtype);
     case f32:
-      return fmt::format("{}", std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+      return floating(std::bit_cast<float>(static_cast<std::uint32_t>(bits)), bits, dtype);
     case f64:
-      return fmt::format("{}", std::bit_cast<double>(bits));
+      return floating(std::bit_cast<double>(bits), bits, dtype);
   }
   return {};
 }

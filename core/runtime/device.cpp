@@ -1,6 +1,7 @@
 // The public face of devices and plugins.
 #include <tenon/device.h>
 
+#include "core/base/fail.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
 #include "core/runtime/pool.h"
@@ -25,14 +26,20 @@ DeviceStats Device::stats() const {
           .reserved = pool.reserved(),
           .peak = pool.peak(),
           .allocations = pool.allocations(),
-          .launches = counters.launches,
+          .launches = state_->streams().launches(),
           .kernels = counters.kernels,
-          .fallbacks = counters.fallbacks};
+          .fallbacks = state_->fallbacks().total(),
+          .host_bytes = counters.host_bytes};
 }
 
 void Device::synchronize() const {
   runtime::check_not_forked();
   state_->streams().finish_all();
+}
+void Device::synchronize(std::chrono::nanoseconds timeout) const {
+  require(timeout.count() >= 0, "[synchronize] a time-out of {} ns", timeout.count());
+  runtime::check_not_forked();
+  state_->streams().finish_all(runtime::Deadline(timeout));
 }
 void Device::empty_cache() const {
   runtime::check_not_forked();

@@ -10,6 +10,7 @@
 #include "core/runtime/registry.h"
 #include "core/runtime/stream.h"
 #include "core/runtime/table.h"
+#include "core/runtime/varying.h"
 
 namespace tenon::runtime {
 namespace {
@@ -23,32 +24,6 @@ std::vector<DType> dtypes_of(std::uint32_t mask) {
   return list;
 }
 
-const char* meaning(std::int32_t code) {
-  switch (code) {
-    case TENON_UNSUPPORTED:
-      return "unsupported";
-    case TENON_NOT_READY:
-      return "not ready";
-    case TENON_INVALID:
-      return "a call that breaks the plugin contract";
-    case TENON_INDEX:
-      return "an index out of range";
-    case TENON_OOM:
-      return "out of memory";
-    case TENON_DEVICE_LOST:
-      return "the device is lost";
-    case TENON_TIMEOUT:
-      return "timed out";
-  }
-  return "an internal error";
-}
-
-std::string describe_fault() {
-  const auto fault = take_fault();
-  if (!fault) return "";
-  return fmt::format(" (launch {}, value {}, position {})", fault->corr, fault->value, fault->position);
-}
-
 }  // namespace
 
 DeviceState::DeviceState(const TenonPlugin& api, std::uint32_t index, std::string name,
@@ -59,7 +34,8 @@ DeviceState::DeviceState(const TenonPlugin& api, std::uint32_t index, std::strin
       limits_(info),
       streams_(std::make_unique<StreamTable>(*this)),
       pool_(std::make_unique<Pool>(*this)),
-      kernels_(std::make_unique<KernelCache>(*this)) {
+      kernels_(std::make_unique<KernelCache>(*this)),
+      varying_shapes_(std::make_unique<VaryingShapes>(*kernels_)) {
   info_ = {.kind = info.kind,
            .description = info.name,
            .uid = info.uid,
@@ -77,38 +53,52 @@ DeviceState::~DeviceState() = default;
 
 TenonDevice* DeviceState::handle() {
   check_not_forked();
-  if (TenonDevice* handle = handle_.load(std::memory_order_acquire)) return handle;
+  check_alive();
+  expect_faults();
+  if (TenonDevice* handle = open_handle()) return handle;
   const std::lock_guard lock(opening_);  // not call_once: under TSan it hangs after an exception
-  TenonDevice* handle = handle_.load(std::memory_order_relaxed);
+  TenonDevice* handle = open_handle();
   if (handle == nullptr) {
+    Deadline::usual();  // a bad TENON_TIMEOUT is told before the first wait
     check_status(*this, "device_open", api_.device_open(index_, &handle));
     handle_.store(handle, std::memory_order_release);
   }
   return handle;
 }
 
-void DeviceState::close() {
-  if (handle_ == nullptr) return;
-  try {
-    streams_->finish_all();
-    pool_->trim();
-  } catch (const Error& error) {
-    log(LogLevel::Error, error.what());  // a device that failed is closed all the same
-  }
-  kernels_->clear();
-  streams_->destroy_all();
-  api_.device_close(handle_);
-  handle_ = nullptr;
+void DeviceState::end(std::string why) {
+  const std::lock_guard lock(ending_);
+  if (is_over()) return;
+  why_over_ = std::move(why);
+  over_.store(true, std::memory_order_release);
 }
 
-void check_status(const DeviceState& device, const char* call, std::int32_t code) {
-  if (code == TENON_OK) return;
-  std::string text = code > 0 ? take_note() : take_error();
-  if (text.empty()) text = meaning(code);
-  const ErrorKind kind = code == TENON_OOM           ? ErrorKind::OutOfMemory
-                         : code == TENON_UNSUPPORTED ? ErrorKind::Unsupported
-                                                     : ErrorKind::DeviceError;
-  fail(kind, "[{}] {} failed: {}{}", device.name(), call, text, describe_fault());
+void DeviceState::lose(std::string_view reason) {
+  Stream* own = streams_->own();
+  const std::string progress = own != nullptr ? own->progress() : "";
+  end(fmt::format("[{}] the device is lost: {}{}{}; restart the process, or use another device", name_,
+                  reason, progress.empty() ? "" : "; the last point that completed is ", progress));
+  throw Error(ErrorKind::DeviceError, why_over_);
+}
+
+void DeviceState::close() {
+  TenonDevice* handle = open_handle();
+  const std::string closed = fmt::format("[{}] the device is closed: shutdown() was called", name_);
+  if (handle == nullptr) return end(closed);
+  const auto try_to = [](auto&& step) {
+    try {
+      step();
+    } catch (const Error& error) {
+      log(LogLevel::Error, error.what());  // a device that failed is closed all the same
+    }
+  };
+  try_to([&] { streams_->finish_all(); });
+  if (!is_over()) try_to([&] { pool_->trim(); });
+  end(closed);
+  kernels_->clear();
+  streams_->destroy_all();
+  api_.device_close(handle);
+  handle_ = nullptr;
 }
 
 }  // namespace tenon::runtime

@@ -5,19 +5,25 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include <tenon/device.h>
+#include <tenon/error.h>
 #include <tenon/plugin.h>
+
+#include "core/runtime/fallback.h"
+#include "core/runtime/status.h"
 
 namespace tenon::runtime {
 
 class Pool;
 class KernelCache;
 class StreamTable;
+class VaryingShapes;
 
 /// Counters behind tenon::DeviceStats.
 struct Counters {
-  std::atomic<std::int64_t> launches{0}, kernels{0}, fallbacks{0};
+  std::atomic<std::int64_t> kernels{0}, host_bytes{0};
 };
 
 class DeviceState {
@@ -36,33 +42,48 @@ class DeviceState {
   /// Has no streams: every call has finished when it returns.
   bool synchronous() const { return info_.synchronous; }
 
-  /// Opens the device at the first call; DeviceError where the plugin can't, or in a forked process.
+  /// Opens the device at the first call; DeviceError where the plugin can't, in a forked process, and
+  /// once the device is lost or closed. What is passed in each call of the plugin.
   TenonDevice* handle();
+  /// nullptr where it is not open: for what ends things on a device, lost or not.
+  TenonDevice* open_handle() const { return handle_.load(std::memory_order_acquire); }
+
+  /// Ends the device: this call and all that follow throw the same text.
+  [[noreturn]] void lose(std::string_view reason);
+  bool is_over() const { return over_.load(std::memory_order_acquire); }
+  /// Throws where the device is lost or closed.
+  void check_alive() const {
+    if (is_over()) throw Error(ErrorKind::DeviceError, why_over_);
+  }
 
   Pool& pool() { return *pool_; }
   KernelCache& kernels() { return *kernels_; }
+  VaryingShapes& varying_shapes() { return *varying_shapes_; }
   StreamTable& streams() { return *streams_; }
   Counters& counters() { return counters_; }
+  FallbackLog& fallbacks() { return fallbacks_; }
 
   /// Finishes all work, gives back all that the device holds and closes it.
   void close();
 
  private:
+  void end(std::string why);
+
   const TenonPlugin& api_;
   std::uint32_t index_;
   std::string name_;
   TenonDeviceInfo limits_;
   DeviceInfo info_;
-  std::mutex opening_;
+  std::mutex opening_, ending_;
+  std::atomic<bool> over_{false};
+  std::string why_over_;  // written once, before `over_`
   std::atomic<TenonDevice*> handle_{nullptr};
   Counters counters_;
+  FallbackLog fallbacks_;
   std::unique_ptr<StreamTable> streams_;
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<KernelCache> kernels_;
+  std::unique_ptr<VaryingShapes> varying_shapes_;
 };
-
-/// Throws the tenon::Error for a call of the plugin that did not answer TENON_OK, with the plugin's own
-/// text.
-void check_status(const DeviceState& device, const char* call, std::int32_t code);
 
 }  // namespace tenon::runtime

@@ -45,10 +45,10 @@ void wait_before(Stream& stream, std::span<const Access> accesses) {
     const std::uint64_t point = use.stream->point_after(use.number);
     if (point == 0) continue;
     DeviceState& device = *accesses.front().storage->device;
-    stream.submit([&](TenonStream* handle) {
-      check_status(device, "stream_wait",
-                   device.api().stream_wait(device.handle(), handle, use.stream->handle(), point));
+    const Given given = stream.submit([&](TenonStream* handle) {
+      return device.api().stream_wait(device.handle(), handle, use.stream->handle(), point);
     });
+    check_status(device, "stream_wait", given.code);
   }
 }
 
@@ -71,15 +71,22 @@ void record(Stream& stream, std::uint64_t number, std::span<const Access> access
   }
 }
 
+Use last_write(Storage& storage) {
+  const std::lock_guard lock(storage.mutex);
+  return storage.last_write;
+}
+
 void wait_on_host(Stream& stream, std::uint64_t number) {
   if (kept(WaitSite::HostRead)) stream.finish(number);
 }
 
-void wait_before_free(Storage& storage) {
-  if (!kept(WaitSite::Free)) return;
-  if (storage.last_write.stream != nullptr)
-    storage.last_write.stream->finish(storage.last_write.number);
-  for (const Use& read : storage.reads) read.stream->finish(read.number);
+bool wait_before_free(Storage& storage) {
+  storage.device->check_alive();
+  if (!kept(WaitSite::Free)) return true;
+  const auto done = [](const Use& use) {
+    return use.stream == nullptr || use.stream->await(use.number);
+  };
+  return done(storage.last_write) && std::all_of(storage.reads.begin(), storage.reads.end(), done);
 }
 
 bool is_free_for(Storage& storage, const Stream* stream) {

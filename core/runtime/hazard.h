@@ -31,10 +31,13 @@ struct Access {
 void wait_before(Stream& stream, std::span<const Access> accesses);
 /// Records that command `number` of `stream` makes these accesses.
 void record(Stream& stream, std::uint64_t number, std::span<const Access> accesses);
-/// Blocks until command `number`, which copies to the host, has finished.
+/// The command that wrote the storage last; without a stream where none did.
+Use last_write(Storage& storage);
+/// Blocks until command `number`, which the host needs, has finished.
 void wait_on_host(Stream& stream, std::uint64_t number);
-/// Blocks until nothing uses the storage any more.
-void wait_before_free(Storage& storage);
+/// Blocks until nothing uses the storage any more. False, or an error, where that cannot be known (the
+/// device fails, is too slow, is lost): the block must then stay where it is.
+bool wait_before_free(Storage& storage);
 /// Whether a command of `stream` could use the storage without any wait for another stream.
 bool is_free_for(Storage& storage, const Stream* stream);
 

@@ -11,7 +11,11 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <tenon/log.h>
+
+#include "core/runtime/launch_log.h"
 
 namespace tenon::runtime {
 namespace {
@@ -21,6 +25,8 @@ struct ThreadRecord {
   std::optional<TenonFault> fault;
 };
 thread_local ThreadRecord record;
+// Apart, and trivial: they are read in each call of a plugin.
+thread_local bool faulted = false, faults_expected = false;
 
 struct HostContext {
   std::string plugin;
@@ -50,12 +56,24 @@ std::int32_t host_fail(void*, std::int32_t code, const char* message) {
   return code;
 }
 
-void host_fault(void*, const TenonFault* fault) {
-  if (fault == nullptr || record.fault) return;
+void log_fault(const std::string& plugin, const TenonFault& fault) {
+  try {
+    log(LogLevel::Error,
+        fmt::format("{}: a fault on a thread that is in no call: code {}, {}, value {}, position {}",
+                    plugin, fault.code, launch_name(fault.corr), fault.value, fault.position));
+  } catch (...) {  // as in host_log
+  }
+}
+
+void host_fault(void* ctx, const TenonFault* fault) {
+  if (fault == nullptr || faulted) return;
   // Of any minor version: shorter than ours, or longer.
-  TenonFault& kept = record.fault.emplace();
+  TenonFault kept{};
   std::memcpy(&kept, fault, std::min<std::size_t>(fault->struct_size, sizeof kept));
   kept.struct_size = sizeof kept;
+  if (!faults_expected) return log_fault(context(ctx).plugin, kept);
+  record.fault = kept;
+  faulted = true;
 }
 
 void host_note(void*, const char* message) {
@@ -131,7 +149,15 @@ void set_note(const std::string& note) {
   record.note = note;
 }
 std::optional<TenonFault> take_fault() {
+  faults_expected = true;
+  faulted = false;
   return std::exchange(record.fault, {});
+}
+bool fault_pending() noexcept {
+  return faulted;
+}
+void expect_faults() noexcept {
+  faults_expected = true;
 }
 
 void store_option(const std::string& key, const std::string& value) {

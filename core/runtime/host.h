@@ -19,6 +19,11 @@ std::string take_note();
 void set_note(const std::string& note);
 /// The first fault reported on this thread since the last call, if any, and forgets it.
 std::optional<TenonFault> take_fault();
+/// Whether there is one.
+bool fault_pending() noexcept;
+/// The calling thread will ask for its faults. On a thread that never does, such as a plugin's own,
+/// a fault goes to the log.
+void expect_faults() noexcept;
 
 /// What the plugin's options read first; see tenon::set_option.
 void store_option(const std::string& key, const std::string& value);

@@ -50,7 +50,7 @@ std::string broken_limit(const TenonDeviceInfo& limits, const OpDesc& op) {
 }  // namespace
 
 Kernel::~Kernel() {
-  device_.api().release(device_.handle(), handle_);
+  if (TenonDevice* device = device_.open_handle()) device_.api().release(device, handle_);
 }
 
 std::shared_ptr<const Kernel> KernelCache::prepare(const std::string& block) {
@@ -62,15 +62,22 @@ std::shared_ptr<const Kernel> KernelCache::prepare(const std::string& block) {
   if (code == TENON_UNSUPPORTED) return nullptr;
   check_status(device_, "prepare", code);
   device_.counters().kernels.fetch_add(1, std::memory_order_relaxed);
-  return std::make_shared<const Kernel>(device_, handle, info);
+  return std::make_shared<const Kernel>(device_, handle, info, index_axes(*op));
+}
+
+std::shared_ptr<const Kernel> KernelCache::lookup(const std::string& block) {
+  const std::shared_lock lock(mutex_);
+  const auto found = kernels_.find(block);
+  return found != kernels_.end() ? found->second : nullptr;
+}
+
+std::shared_ptr<const Kernel> KernelCache::find_known(const OpDesc& op) {
+  return lookup(op_block(op));
 }
 
 std::shared_ptr<const Kernel> KernelCache::find(const OpDesc& op) {
   std::string block = op_block(op);
-  {
-    const std::shared_lock lock(mutex_);
-    if (const auto found = kernels_.find(block); found != kernels_.end()) return found->second;
-  }
+  if (auto known = lookup(block)) return known;
   if (const std::string broken = broken_limit(device_.limits(), op); !broken.empty()) {
     set_note(broken);
     return nullptr;

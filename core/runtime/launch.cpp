@@ -1,12 +1,20 @@
 // Wait, give, record: always in this order.
 #include "core/runtime/launch.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <list>
+#include <mutex>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include <tenon/error.h>
 
 #include "core/runtime/device_state.h"
 #include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
+#include "core/runtime/status.h"
 #include "core/runtime/stream.h"
 
 namespace tenon::runtime {
@@ -20,21 +28,22 @@ bool is_synchronous_for_debugging() {
   return on;
 }
 
-/// Runs `give(stream)`, a call of the plugin, in its place among all other commands, and returns its
-/// number (0 on a synchronous device).
+/// Runs `give(stream)`, a call of the plugin, in its place among all other commands; the number is 0
+/// on a synchronous device.
 template <class Give>
-std::uint64_t submit(DeviceState& device, std::span<const Access> accesses, Give&& give) {
-  check_not_forked();
-  Stream* stream = device.streams().current();
-  if (stream == nullptr) {
-    give(static_cast<TenonStream*>(nullptr));
-    return 0;
-  }
-  wait_before(*stream, accesses);
-  const std::uint64_t number = stream->submit(give);
-  record(*stream, number, accesses);
-  if (is_synchronous_for_debugging()) stream->finish(number);
-  return number;
+Given submit(DeviceState& device, std::span<const Access> accesses, Give&& give,
+             const Launch* launch = nullptr) {
+  if (device.synchronous()) return {give(static_cast<TenonStream*>(nullptr)), 0};
+  Stream& stream = *device.streams().current();
+  wait_before(stream, accesses);
+  const Given given = stream.submit(give, launch);
+  if (given.code == TENON_OK) record(stream, given.number, accesses);
+  return given;
+}
+
+void finish_for_debugging(DeviceState& device, const Given& given) {
+  if (given.number != 0 && is_synchronous_for_debugging())
+    device.streams().current()->finish(given.number);
 }
 
 TenonCopy host_copy(const void* host) {
@@ -44,9 +53,35 @@ TenonCopy host_copy(const void* host) {
 }
 
 std::uint64_t submit_copy(DeviceState& device, const Access& access, const TenonCopy& copy) {
-  return submit(device, {&access, 1}, [&](TenonStream* stream) {
-    check_status(device, "copy", device.api().copy(device.handle(), stream, &copy, 1));
+  check_not_forked();
+  const Given given = submit(device, {&access, 1}, [&](TenonStream* stream) {
+    return device.api().copy(device.handle(), stream, &copy, 1);
   });
+  check_status(device, "copy", given.code);
+  finish_for_debugging(device, given);
+  return given.number;
+}
+
+/// What went wrong with the bytes that are read is told to their reader, whichever stream wrote them.
+void read(const Storage& src, std::int64_t offset, std::span<std::byte> dst) {
+  auto& storage = const_cast<Storage&>(src);  // its history changes, its bytes do not
+  const Use written = last_write(storage);
+  TenonCopy copy = host_copy(dst.data());
+  copy.src = src.memory.handle;
+  copy.src_offset = static_cast<std::uint64_t>(offset);
+  copy.bytes = dst.size();
+  const std::uint64_t number = submit_copy(*src.device, {&storage, false}, copy);
+  if (number == 0) return;
+  wait_on_host(*src.device->streams().current(), number);
+  if (written.stream != nullptr) wait_on_host(*written.stream, written.number);
+}
+
+/// Keeps bytes that a copy may still write to, since the wait for it ran out.
+void abandon(std::vector<std::byte> bytes) {
+  static std::mutex mutex;
+  static auto& leaked = *new std::list<std::vector<std::byte>>;
+  const std::lock_guard lock(mutex);
+  leaked.push_back(std::move(bytes));
 }
 
 std::uint64_t workspace_bytes(DeviceState& device, const Kernel& kernel,
@@ -62,16 +97,17 @@ std::uint64_t workspace_bytes(DeviceState& device, const Kernel& kernel,
 
 }  // namespace
 
-void launch(std::string_view, DeviceState& device, const Kernel& kernel,
+void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
             std::span<const TenonPack> packs, std::span<const Access> accesses) {
-  const auto corr = static_cast<std::uint64_t>(device.counters().launches.fetch_add(1)) + 1;
+  check_not_forked();
+  const Launch what{op, device.streams().current()->next_launch(), kernel.axes(), packs};
   TenonLaunch launch{.struct_size = sizeof(TenonLaunch),
                      .count = static_cast<std::uint32_t>(packs.size()),
                      .packs = packs.data(),
                      .workspace = 0,
                      .workspace_offset = 0,
                      .workspace_bytes = workspace_bytes(device, kernel, packs),
-                     .corr = corr};
+                     .corr = what.corr};
   StorageRef workspace;
   std::vector<Access> all(accesses.begin(), accesses.end());
   if (launch.workspace_bytes > 0) {
@@ -79,10 +115,12 @@ void launch(std::string_view, DeviceState& device, const Kernel& kernel,
     launch.workspace = workspace->memory.handle;
     all.push_back({workspace.get(), true});
   }
-  submit(device, all, [&](TenonStream* stream) {
-    check_status(device, "launch",
-                 device.api().launch(device.handle(), stream, kernel.handle(), &launch));
-  });
+  const auto give = [&](TenonStream* stream) {
+    return device.api().launch(device.handle(), stream, kernel.handle(), &launch);
+  };
+  const Given given = submit(device, all, give, &what);
+  check_launch(device, what, given.code);
+  finish_for_debugging(device, given);
 }
 
 void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte> src) {
@@ -94,13 +132,15 @@ void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte
 }
 
 void copy_to_host(const Storage& src, std::int64_t offset, std::span<std::byte> dst) {
-  auto& storage = const_cast<Storage&>(src);  // its history changes, its bytes do not
-  TenonCopy copy = host_copy(dst.data());
-  copy.src = src.memory.handle;
-  copy.src_offset = static_cast<std::uint64_t>(offset);
-  copy.bytes = dst.size();
-  const std::uint64_t number = submit_copy(*src.device, {&storage, false}, copy);
-  if (number != 0) wait_on_host(*src.device->streams().current(), number);
+  if (src.device->synchronous() || !Deadline::usual().limited()) return read(src, offset, dst);
+  std::vector<std::byte> landing(dst.size());
+  try {
+    read(src, offset, landing);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::DeviceError) abandon(std::move(landing));
+    throw;
+  }
+  std::copy(landing.begin(), landing.end(), dst.begin());
 }
 
 }  // namespace tenon::runtime

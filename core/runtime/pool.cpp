@@ -23,6 +23,7 @@ std::uint64_t rounded(std::uint64_t bytes) {
 
 StorageRef Pool::allocate(std::uint64_t bytes) {
   check_not_forked();
+  device_.check_alive();
   const std::uint64_t size = rounded(bytes);
   Storage* storage = take_kept(size);
   if (storage == nullptr) storage = ask_plugin(size);
@@ -80,6 +81,10 @@ void Pool::count_live(std::int64_t bytes) {
 
 void Pool::take_back(Storage* storage) noexcept {
   live_.fetch_sub(static_cast<std::int64_t>(storage->memory.bytes), std::memory_order_relaxed);
+  keep(storage);
+}
+
+void Pool::keep(Storage* storage) noexcept {
   const std::lock_guard lock(mutex_);
   kept_[storage->memory.bytes].push_back(storage);
 }
@@ -93,17 +98,22 @@ void Pool::trim() {
   std::exception_ptr first;
   for (const auto& [bytes, list] : blocks) {
     for (Storage* storage : list) {
+      bool unused = false;
       try {
-        wait_before_free(*storage);
+        unused = wait_before_free(*storage);
       } catch (...) {
         if (first == nullptr) first = std::current_exception();
       }
-      device_.api().mem_free(device_.handle(), storage->memory.handle);
-      reserved_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-      delete storage;
+      unused ? give_up(storage) : keep(storage);
     }
   }
   if (first != nullptr) std::rethrow_exception(first);
+}
+
+void Pool::give_up(Storage* storage) {
+  device_.api().mem_free(device_.open_handle(), storage->memory.handle);
+  reserved_.fetch_sub(static_cast<std::int64_t>(storage->memory.bytes), std::memory_order_relaxed);
+  delete storage;
 }
 
 void release(Storage* storage) noexcept {

@@ -31,6 +31,8 @@ class Pool {
  private:
   Storage* take_kept(std::uint64_t bytes);
   Storage* ask_plugin(std::uint64_t bytes);
+  void keep(Storage* storage) noexcept;
+  void give_up(Storage* storage);
   void count_live(std::int64_t bytes);
 
   DeviceState& device_;

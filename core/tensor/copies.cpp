@@ -41,15 +41,14 @@ Tensor moved(const Tensor& x, Device device) {
   return to;
 }
 
-/// Converts and copies src, which broadcasts to dst's shape, into dst's elements.
-void assign(Tensor& dst, const Tensor& src) {
+}  // namespace
+
+void assign(std::string_view op, const Tensor& dst, const Tensor& src) {
   program::Builder b;
   b.output(cast(b.input(src.dtype()), dst.dtype()));
   const ops::Operands operands{{dst}, {{src, 0, {}}}};
-  ops::run("copy_", b.build(), {&operands, 1});
+  ops::run(op, b.build(), {&operands, 1});
 }
-
-}  // namespace
 
 Tensor Tensor::contiguous() const {
   return is_contiguous() ? *this : clone();
@@ -85,7 +84,7 @@ Tensor& Tensor::copy_(const Tensor& src) {
   autograd::check_in_place("copy_", *this, recorded);
   std::vector<autograd::Edge> edges;
   if (recorded) edges = autograd::edges_to({&src, 1});
-  assign(*this, src.detach().to(device()));
+  assign("copy_", *this, src.detach().to(device()));
   mark_written(*this);
   if (recorded) {
     // What this was before is gone, so only src gets a gradient.

@@ -1,8 +1,13 @@
 // New tensors: from numbers, from bytes, from other devices.
+#include <cstring>
+#include <limits>
+#include <vector>
+
 #include <tenon/ops.h>
 #include <tenon/tensor.h>
 
 #include "core/base/fail.h"
+#include "core/base/read_scalar.h"
 #include "core/ops/run.h"
 #include "core/runtime/launch.h"
 #include "core/tensor/impl.h"
@@ -54,8 +59,11 @@ Tensor ones_like(const Tensor& x) {
 Tensor arange(std::int64_t count, TensorOptions options) {
   require(count >= 0, "[arange] the count is {}", count);
   const DType dtype = options.dtype.value_or(i64);
+  if (count > 0) require_fits("arange", count - 1, dtype);
+  // Every device has i32.
+  const DType index = count <= std::numeric_limits<std::int32_t>::max() ? i32 : i64;
   program::Builder b;
-  b.output(cast(b.input(i64), dtype));
+  b.output(cast(b.input(index), dtype));
   ops::Operands operands{{allocate({count}, dtype, device_of(options))}, {{Tensor(), 0, {1}}}};
   ops::run("arange", b.build(), {&operands, 1});
   return finished(operands.outputs.front(), options);
@@ -70,6 +78,20 @@ Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOp
   Tensor x = allocate(shape, dtype, device_of(options));
   if (!bytes.empty()) runtime::copy_from_host(*x.impl()->storage, 0, bytes);
   return finished(x, options);
+}
+
+Tensor detail::from_elements(std::span<const std::byte> bytes, DType from, const Shape& shape,
+                             const TensorOptions& options) {
+  const DType to = options.dtype.value_or(f32);
+  if (from == to) return from_bytes(bytes, shape, options);
+  const auto step = static_cast<std::size_t>(size_of(from)),
+             size = static_cast<std::size_t>(size_of(to));
+  std::vector<std::byte> converted(bytes.size() / step * size);
+  for (std::size_t i = 0; i * step < bytes.size(); ++i) {
+    const std::uint64_t bits = read_scalar(from, bytes.data() + i * step).bits(to);
+    std::memcpy(converted.data() + i * size, &bits, size);
+  }
+  return from_bytes(converted, shape, options);
 }
 
 Tensor tensor(Scalar value, TensorOptions options) {

@@ -46,6 +46,9 @@ Tensor allocate(const Shape& shape, DType dtype, Device device);
 /// A tensor on x's storage, outside any graph.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset);
 
+/// Converts and copies src, which broadcasts to dst's shape on dst's device, into dst's elements.
+void assign(std::string_view op, const Tensor& dst, const Tensor& src);
+
 /// A dimension counted from the front; InvalidArgument, naming `op`, out of range.
 int checked_dim(std::string_view op, std::int64_t dim, int rank);
 

@@ -17,7 +17,6 @@ constexpr std::int64_t kSummarised = 1000;  // beyond this many elements
 
 /// How floating elements are written: with how many digits after the point, and whether with exponents.
 struct Style {
-  bool single = false;  // as many digits as tell an f32 from its neighbours, else an f64
   bool exponent = false;
   int digits = 0;
 };
@@ -27,22 +26,21 @@ std::string digits_of(double value, const Style& style) {
                         : fmt::format("{:.{}f}", value, style.digits);
 }
 
-/// The fewest digits, 8 at most, that give each element back.
-Style style_for(const std::vector<double>& values, bool single) {
-  Style style{.single = single};
-  const double least = single ? double{1e-4f} : 1e-4;
+/// The fewest digits, 8 at most, that give each element of `dtype` back.
+Style style_for(const std::vector<double>& values, DType dtype) {
+  Style style;
+  const auto bits = [&](double value) { return Scalar(value).bits(dtype); };
   for (const double value : values) {
     const double size = std::abs(value);
-    style.exponent |= std::isfinite(value) && (size >= 1e8 || (size > 0 && size < least));
+    const bool small = size > 0 && size < 1e-4 && bits(size) != bits(1e-4);
+    style.exponent |= std::isfinite(value) && (size >= 1e8 || small);
   }
   const auto given_back = [&](double value) {
-    const std::string text = digits_of(value, style);
-    return single ? std::strtof(text.c_str(), nullptr) == static_cast<float>(value)
-                  : std::strtod(text.c_str(), nullptr) == value;
+    return !std::isfinite(value) ||
+           bits(std::strtod(digits_of(value, style).c_str(), nullptr)) == bits(value);
   };
-  for (const double value : values) {
-    while (std::isfinite(value) && style.digits < 8 && !given_back(value)) ++style.digits;
-  }
+  // All again for each: what fewer digits give back, more may not (next to a power of two).
+  while (style.digits < 8 && !std::all_of(values.begin(), values.end(), given_back)) ++style.digits;
   return style;
 }
 
@@ -82,10 +80,10 @@ std::vector<Scalar> pick(const Tensor& x, const std::vector<std::size_t>& elemen
   return picked;
 }
 
-std::vector<std::string> float_texts(const std::vector<Scalar>& elements, bool single) {
+std::vector<std::string> float_texts(const std::vector<Scalar>& elements, DType dtype) {
   std::vector<double> values;
   for (const Scalar& element : elements) values.push_back(element.to_double());
-  const Style style = style_for(values, single);
+  const Style style = style_for(values, dtype);
   std::vector<std::string> texts;
   for (const double value : values) texts.push_back(float_text(value, style));
   return texts;
@@ -102,7 +100,7 @@ std::vector<std::string> texts_of(const Tensor& x, const std::vector<std::size_t
   const std::vector<Scalar> values = pick(x, elements);
   std::vector<std::string> texts;
   if (is_floating(x.dtype())) {
-    texts = float_texts(values, x.dtype() != f64);
+    texts = float_texts(values, x.dtype());
   } else {
     for (const Scalar& value : values) texts.push_back(integer_text(value, x.dtype()));
   }

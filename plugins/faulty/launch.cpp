@@ -1,6 +1,7 @@
 #include "plugins/faulty/launch.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -120,7 +121,10 @@ class WorkerHost {
       return code;
     };
     table_.fault = [](void* self, const TenonFault* fault) {
-      if (of(self).late_.fault.code == TENON_OK) of(self).late_.fault = *fault;
+      LateFault& late = of(self).late_;
+      if (late.fault.code != TENON_OK && late.fault.pack < of(self).pack_) return;
+      late.fault = *fault;
+      late.fault.pack = of(self).pack_;
     };
     table_.note = [](void* self, const char* msg) { of(self).late_.text = msg; };
     table_.log = [](void* self, std::int32_t level, const char* msg) {
@@ -138,6 +142,9 @@ class WorkerHost {
 
   const TenonHost& table() const { return table_; }
 
+  /// What is told from now on is this pack's; of several packs' faults the first pack's is kept.
+  void enter(std::uint32_t pack) { pack_ = pack; }
+
   /// What the kernel said before it answered `code`.
   LateFault late(std::int32_t code, std::uint64_t corr) const {
     LateFault late = late_;
@@ -153,11 +160,11 @@ class WorkerHost {
 
   const TenonHost& real_;
   TenonHost table_{};
+  std::uint32_t pack_ = 0;
   LateFault late_{};
 };
 
-// Packs may run in any order, so they do.
-std::vector<TenonPack> translate(Job& job, std::mt19937_64& random) {
+std::vector<TenonPack> translate(Job& job) {
   std::vector<TenonPack> packs;
   for (PackCopy& pack : job.packs) {
     for (std::size_t i = 0; i < pack.pins.size(); ++i) {
@@ -167,8 +174,15 @@ std::vector<TenonPack> translate(Job& job, std::mt19937_64& random) {
     }
     packs.push_back({pack.operands.data(), pack.scalars.data(), pack.dims.data()});
   }
-  std::shuffle(packs.begin(), packs.end(), random);
   return packs;
+}
+
+// Packs may run in any order, so they do.
+std::vector<std::uint32_t> any_order(std::size_t count, std::mt19937_64& random) {
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0u);
+  std::shuffle(order.begin(), order.end(), random);
+  return order;
 }
 
 // A pattern in the workspace that is gone afterwards was overwritten by another launch.
@@ -196,10 +210,10 @@ void run(TenonStream& stream, Job& job) {
   const Kernel& kernel = *job.kernel;
   WorkerHost host(stream.device().host());
   try {
-    const auto packs = translate(job, stream.random());
+    const auto packs = translate(job);
     TenonLaunch launch{.struct_size = sizeof launch,
-                       .count = static_cast<std::uint32_t>(packs.size()),
-                       .packs = packs.data(),
+                       .count = 1,
+                       .packs = nullptr,
                        .workspace = 0,
                        .workspace_offset = 0,
                        .workspace_bytes = kernel.inner_bytes(),
@@ -207,8 +221,14 @@ void run(TenonStream& stream, Job& job) {
     std::byte* work = job.workspace ? job.workspace.block().data() + job.workspace_offset : nullptr;
     if (kernel.inner_bytes() != 0) launch.workspace = reinterpret_cast<std::uintptr_t>(work);
     const Scribble scribble(work + kernel.inner_bytes(), kernel.scribble_bytes(), stream.random());
-    const std::int32_t code = reference::run(host.table(), kernel.inner(), launch);
-    if (code != TENON_OK) stream.keep(host.late(code, job.corr));
+    std::int32_t failed = TENON_OK;
+    for (const std::uint32_t pack : any_order(packs.size(), stream.random())) {
+      host.enter(pack);
+      launch.packs = &packs[pack];
+      const std::int32_t code = reference::run(host.table(), kernel.inner(), launch);
+      if (code != TENON_OK) failed = code;
+    }
+    if (failed != TENON_OK) stream.keep(host.late(failed, job.corr));
     if (!scribble.whole()) {
       stream.device().lose(text("launch: workspace handle ", job.workspace.block().handle(),
                                 " was written to by two launches at once"));

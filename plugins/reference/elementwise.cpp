@@ -14,13 +14,7 @@ class Elementwise final : public Kernel {
   explicit Elementwise(const TenonOp& op)
       : op_(op), body_(op_.view().program(*op_.view().attachment(TENON_SLOT_BODY))) {}
 
-  int32_t run(const TenonHost&, const TenonLaunch& launch) const override {
-    for (uint32_t i = 0; i < launch.count; ++i) run(launch.packs[i]);
-    return TENON_OK;
-  }
-
- private:
-  void run(const TenonPack& given) const {
+  void run(const TenonPack& given, Context&) const override {
     const sdk::OpView op = op_.view();
     const sdk::PackView pack(op, given);
     std::array<Cursor, sdk::kMaxOperands> cursors;
@@ -39,6 +33,7 @@ class Elementwise final : public Kernel {
     }
   }
 
+ private:
   sdk::OpCopy op_;
   Program body_;
 };
@@ -46,7 +41,6 @@ class Elementwise final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_elementwise(const TenonOp& op) {
-  require_only_slot(sdk::OpView(op), TENON_SLOT_BODY);
   return std::make_unique<Elementwise>(op);
 }
 

@@ -1,127 +1,183 @@
 // GATHER and SCATTER: a walk over the iteration space; at each coordinate the indices say where in the
 // indexed operand (src of GATHER, dst of SCATTER) the element lies.
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
+#include <utility>
+#include <vector>
 
-#include "arithmetic.h"
 #include "kinds.h"
-#include "program.h"
 
 namespace reference {
 
 namespace {
 
-using Combine = void (*)(std::byte* dst, const std::byte* src);
-
-template <class List, class Meaning>
-Combine combine(uint8_t dtype, Meaning) {
-  return sdk::dispatch(List{}, dtype, []<class T>() -> Combine {
-    return [](std::byte* dst, const std::byte* src) {
-      sdk::store<T>(dst, Meaning{}(sdk::load<T>(dst), sdk::load<T>(src)));
-    };
-  });
-}
-
-/// What becomes of an element of dst.
-Combine combine_for(uint32_t how, uint8_t dtype) {
-  switch (how) {
-    case TENON_SCATTER_ADD:
-      return combine<sdk::Numbers>(dtype, [](auto x, auto y) { return meaning::add(x, y); });
-    case TENON_SCATTER_MAX:
-      return combine<sdk::Numbers>(dtype, [](auto x, auto y) { return meaning::max(x, y); });
-    case TENON_SCATTER_MIN:
-      return combine<sdk::Numbers>(dtype, [](auto x, auto y) { return meaning::min(x, y); });
-    default:
-      return combine<sdk::Everything>(dtype, [](auto, auto y) { return y; });
-  }
-}
-
-class Indexed final : public Kernel {
- public:
-  explicit Indexed(const TenonOp& op)
-      : op_(op),
-        indexed_(op.kind == TENON_KIND_GATHER ? 1 : 0),
-        index_count_(op_.view().attrs<TenonIndexAttrs>().index_count),
-        element_bytes_(static_cast<int64_t>(sdk::size_of(op_.view().operands()[0].dtype))),
-        combine_(combine_for(op_.view().attrs<TenonIndexAttrs>().how, op_.view().operands()[0].dtype)) {
-  }
-
-  int32_t run(const TenonHost& host, const TenonLaunch& launch) const override {
-    TenonFault first{};
-    for (uint32_t i = 0; i < launch.count; ++i) {
-      const bool fine = first.code == TENON_OK;
-      run(launch.packs[i], first);
-      if (fine) first.pack = i;
+class Indexed : public Kernel {
+ protected:
+  /// `indexed` is the operand that the indices move in.
+  Indexed(const TenonOp& op, size_t indexed) : op_(op), indexed_(indexed) {
+    for (const TenonOperandDesc& desc : op_.view().operands().subspan(2)) {
+      readers_.push_back(sdk::dispatch(sdk::Integers{}, desc.dtype, []<class T>() -> Reader {
+        return [](const std::byte* from, int64_t i) {
+          return static_cast<int64_t>(sdk::load<T>(from, i));
+        };
+      }));
     }
-    if (first.code == TENON_OK) return TENON_OK;
-    first.struct_size = sizeof first;
-    first.corr = launch.corr;
-    host.fault(host.ctx, &first);
-    return host.fail(host.ctx, TENON_INDEX, "an index is out of range");
   }
 
- private:
-  void run(const TenonPack& given, TenonFault& first) const {
-    const sdk::OpView op = op_.view();
-    const sdk::PackView pack(op, given);
+  uint8_t dtype() const { return op_.view().operands()[0].dtype; }
+
+  /// Calls body(dst, src, inside) for each coordinate in logical order: the element of either operand,
+  /// and whether all indices are in range.
+  template <class Body>
+  void walk(const TenonPack& given, Context& context, Body&& body) const {
+    const sdk::PackView pack(op_.view(), given);
+    const size_t count = op_.view().operands().size();
     std::array<sdk::Strides, sdk::kMaxOperands> strides{};
-    for (size_t i = 0; i < op.operands().size(); ++i) strides[i] = pack.strides(i);
+    for (size_t i = 0; i < count; ++i) strides[i] = pack.strides(i);
     int64_t position = 0;
-    sdk::for_each_offset(
-        pack.dims(), std::span(strides).first(op.operands().size()),
-        [&](const int64_t* offsets) { element(pack, given, offsets, position++, first); });
-  }
-
-  /// One coordinate of the iteration space.
-  void element(const sdk::PackView& pack, const TenonPack& given, const int64_t* offsets,
-               int64_t position, TenonFault& first) const {
-    int64_t at[] = {offsets[0], offsets[1]};
-    const int64_t* const axes = given.dims + op_.view().rank();  // (extent, axis_stride) each
-    bool inside = true;
-    for (size_t i = 0; i < index_count_; ++i) {
-      const int64_t value = index(pack, 2 + i, offsets[2 + i]);
-      if (value >= 0 && value < axes[2 * i]) {
-        at[indexed_] += value * axes[2 * i + 1];
-        continue;
+    sdk::for_each_offset(pack.dims(), std::span(strides).first(count), [&](const int64_t* offsets) {
+      int64_t at[] = {offsets[0], offsets[1]};
+      bool inside = true;
+      for (size_t i = 2; i < count; ++i) {
+        const auto [extent, stride] = axis(given, i);
+        const int64_t value = index(pack, i, offsets[i]);
+        const bool good = value >= 0 && value < extent;
+        if (good) at[indexed_] += value * stride;
+        if (!good) context.bad_index(value, position, i);
+        inside = inside && good;
       }
-      inside = false;
-      if (first.code == TENON_OK) {
-        first = {0, TENON_INDEX, 0, value, position, 0, static_cast<uint32_t>(2 + i)};
-      }
-    }
-    std::byte* const dst = sdk::host_address(pack.operand(0)) + at[0] * element_bytes_;
-    if (inside) {
-      combine_(dst, sdk::host_address(pack.operand(1)) + at[1] * element_bytes_);
-    } else if (indexed_ == 1) {
-      std::memset(dst, 0, static_cast<size_t>(element_bytes_));
-    }
-  }
-
-  int64_t index(const sdk::PackView& pack, size_t i, int64_t offset) const {
-    const TenonOperandDesc& desc = op_.view().operands()[i];
-    if (desc.layout == TENON_LAYOUT_INDEX) return meaning::add(pack.operand(i).offset, offset);
-    return sdk::dispatch(sdk::Integers{}, desc.dtype, [&]<class T>() {
-      return static_cast<int64_t>(sdk::load<T>(sdk::host_address(pack.operand(i)), offset));
+      ++position;
+      body(at[0], at[1], inside);
     });
   }
 
+  /// The extent that index operand i counts in, and its stride.
+  std::pair<int64_t, int64_t> axis(const TenonPack& given, size_t i) const {
+    const int64_t* const at = given.dims + op_.view().rank() + 2 * (i - 2);
+    return {at[0], at[1]};
+  }
+
   sdk::OpCopy op_;
-  size_t indexed_;  // the operand that the indices move in
-  size_t index_count_;
-  int64_t element_bytes_;
-  Combine combine_;
+
+ private:
+  using Reader = int64_t (*)(const std::byte* from, int64_t i);
+
+  int64_t index(const sdk::PackView& pack, size_t i, int64_t offset) const {
+    const Reader read = readers_[i - 2];
+    const bool has_memory = op_.view().operands()[i].layout != TENON_LAYOUT_INDEX;
+    if (has_memory) return read(sdk::host_address(pack.operand(i)), offset);
+    // The value is one of the operand's dtype, as an element in memory would be.
+    const int64_t value = meaning::add(pack.operand(i).offset, offset);
+    return read(reinterpret_cast<const std::byte*>(&value), 0);
+  }
+
+  size_t indexed_;
+  std::vector<Reader> readers_;  // of each index operand
+};
+
+class Gather final : public Indexed {
+ public:
+  explicit Gather(const TenonOp& op) : Indexed(op, 1) {}
+
+  void run(const TenonPack& pack, Context& context) const override {
+    std::byte* const to = sdk::host_address(pack.operands[0]);
+    const std::byte* const from = sdk::host_address(pack.operands[1]);
+    sdk::dispatch(sdk::Everything{}, dtype(), [&]<class T>() {
+      walk(pack, context, [&](int64_t dst, int64_t src, bool inside) {
+        sdk::store(to, inside ? sdk::load<T>(from, src) : T{}, dst);
+      });
+    });
+  }
+};
+
+class Scatter final : public Indexed {
+ public:
+  explicit Scatter(const TenonOp& op) : Indexed(op, 0), how_(op_.view().attrs<TenonIndexAttrs>().how) {
+    if (how_ != TENON_SCATTER_ASSIGN) sdk::dispatch(sdk::Numbers{}, dtype(), []<class T>() {});
+    const bool sums16 = dtype() == TENON_DTYPE_F16 || dtype() == TENON_DTYPE_BF16;
+    if (how_ == TENON_SCATTER_ADD && sums16) workspace_bytes = kWindow * sizeof(float);
+  }
+
+  void run(const TenonPack& pack, Context& context) const override {
+    if (how_ == TENON_SCATTER_ASSIGN) {
+      return sdk::dispatch(sdk::Everything{}, dtype(), [&]<class T>() {
+        combine<T>(pack, context, [](T, T value) { return value; });
+      });
+    }
+    sdk::dispatch(sdk::Numbers{}, dtype(), [&]<class T>() {
+      using C = sdk::Compute<T>;
+      if (how_ == TENON_SCATTER_MAX) return combine<T>(pack, context, meaning::max<C>);
+      if (how_ == TENON_SCATTER_MIN) return combine<T>(pack, context, meaning::min<C>);
+      if constexpr (sdk::is_float16<T>) return add_in_f32<T>(pack, context);
+      combine<T>(pack, context, meaning::add<C>);
+    });
+  }
+
+ private:
+  /// Elements of dst that the workspace stands for at a time.
+  static constexpr int64_t kWindow = 1 << 16;
+
+  /// dst = f(dst, src), element by element.
+  template <class T, class F>
+  void combine(const TenonPack& pack, Context& context, F f) const {
+    std::byte* const to = sdk::host_address(pack.operands[0]);
+    const std::byte* const from = sdk::host_address(pack.operands[1]);
+    walk(pack, context, [&](int64_t dst, int64_t src, bool inside) {
+      if (inside) sdk::store(to, T(f(sdk::load<T>(to, dst), sdk::load<T>(from, src))), dst);
+    });
+  }
+
+  /// 16-bit floats: all that meets at an element is added in f32, in the workspace, and rounded once.
+  template <class T>
+  void add_in_f32(const TenonPack& pack, Context& context) const {
+    std::byte* const to = sdk::host_address(pack.operands[0]);
+    const std::byte* const from = sdk::host_address(pack.operands[1]);
+    const auto [lowest, highest] = reach(pack);
+    for (int64_t begin = lowest; begin <= highest; begin += kWindow) {
+      const auto in_window = [&](auto body) {
+        walk(pack, context, [&](int64_t dst, int64_t src, bool inside) {
+          if (inside && dst >= begin && dst < begin + kWindow) body(dst, src, dst - begin);
+        });
+      };
+      std::byte* const sums = context.workspace;
+      in_window(
+          [&](int64_t dst, int64_t, int64_t i) { sdk::store<float>(sums, sdk::load<T>(to, dst), i); });
+      in_window([&](int64_t, int64_t src, int64_t i) {
+        sdk::store(sums, sdk::load<float>(sums, i) + sdk::load<T>(from, src), i);
+      });
+      in_window(
+          [&](int64_t dst, int64_t, int64_t i) { sdk::store(to, T(sdk::load<float>(sums, i)), dst); });
+    }
+  }
+
+  /// The first and the last element of dst that any indices in range may lead to.
+  std::pair<int64_t, int64_t> reach(const TenonPack& given) const {
+    const sdk::PackView pack(op_.view(), given);
+    int64_t lowest = 0, highest = 0;
+    const auto extend = [&](int64_t extent, int64_t stride) {
+      (stride < 0 ? lowest : highest) += std::max<int64_t>(extent - 1, 0) * stride;
+    };
+    const sdk::Strides strides = pack.strides(0);
+    for (size_t d = 0; d < pack.dims().size(); ++d) extend(pack.dims()[d], strides[d]);
+    for (size_t i = 2; i < op_.view().operands().size(); ++i) {
+      const auto [extent, stride] = axis(given, i);
+      extend(extent, stride);
+    }
+    return {lowest, highest};
+  }
+
+  uint32_t how_;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_indexed(const TenonOp& op) {
-  const sdk::OpView view(op);
-  require_only_slot(view, UINT16_MAX);
-  for (size_t i = 2; i < view.operands().size(); ++i) {
-    sdk::dispatch(sdk::Integers{}, view.operands()[i].dtype, []<class T>() {});
-  }
-  return std::make_unique<Indexed>(op);
+std::unique_ptr<Kernel> make_gather(const TenonOp& op) {
+  return std::make_unique<Gather>(op);
+}
+
+std::unique_ptr<Kernel> make_scatter(const TenonOp& op) {
+  return std::make_unique<Scatter>(op);
 }
 
 }  // namespace reference

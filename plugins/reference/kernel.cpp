@@ -4,9 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "arithmetic.h"
 #include "kinds.h"
-#include "program.h"
 
 namespace reference {
 
@@ -21,8 +19,9 @@ std::unique_ptr<Kernel> make(const TenonOp& op) {
     case TENON_KIND_MATMUL:
       return make_matmul(op);
     case TENON_KIND_GATHER:
+      return make_gather(op);
     case TENON_KIND_SCATTER:
-      return make_indexed(op);
+      return make_scatter(op);
     default:
       throw sdk::Unsupported("kind " + std::to_string(op.kind) + " is not known here");
   }
@@ -45,43 +44,49 @@ void describe(TenonDeviceInfo& info) {
 int32_t prepare(const TenonHost& host, const TenonOp& op, Kernel** kernel, TenonKernelInfo& info) {
   return sdk::guarded(host, [&] {
     sdk::check(op);
-    for (const TenonOperandDesc& desc : sdk::OpView(op).operands()) require_dtype(desc.dtype);
-    *kernel = make(op).release();
+    std::unique_ptr<Kernel> made = make(op);
     info.flags = 0;
-    info.workspace_bytes = 0;
+    info.workspace_bytes = made->workspace_bytes;
+    *kernel = made.release();
     return TENON_OK;
   });
 }
 
 int32_t run(const TenonHost& host, const Kernel& kernel, const TenonLaunch& launch) {
-  return sdk::guarded(host, [&] { return kernel.run(host, launch); });
+  return sdk::guarded(host, [&] {
+    TenonFault first{};
+    auto* const workspace = reinterpret_cast<std::byte*>(launch.workspace + launch.workspace_offset);
+    for (uint32_t i = 0; i < launch.count; ++i) {
+      Context context{.workspace = workspace};
+      kernel.run(launch.packs[i], context);
+      if (first.code != TENON_OK || context.fault.code == TENON_OK) continue;
+      first = context.fault;
+      first.pack = i;
+    }
+    if (first.code == TENON_OK) return int32_t{TENON_OK};
+    first.struct_size = sizeof first;
+    first.corr = launch.corr;
+    host.fault(host.ctx, &first);
+    return host.fail(host.ctx, first.code, "an index is out of range");
+  });
 }
 
 void release(Kernel* kernel) {
   delete kernel;
 }
 
-void require_only_slot(const sdk::OpView& op, uint16_t slot) {
-  for (const TenonAttachment& attachment : op.attachments()) {
-    if (attachment.slot != slot) {
-      throw sdk::Unsupported("attachment " + std::to_string(attachment.slot) + " on kind " +
-                             std::to_string(op.kind()));
-    }
-  }
-}
-
 void Cursor::load(std::byte* out, int64_t n) {
   sdk::dispatch(sdk::Everything{}, dtype_, [&]<class T>() {
     T* to = reinterpret_cast<T*>(out);
     walker_.take(n, [&](int64_t offset, int64_t stride, int64_t count) {
+      const std::byte* const from = sdk::host_address(operand_);
       if (index_) {
-        const int64_t first = meaning::add(operand_.offset, offset);
-        for (int64_t i = 0; i < count; ++i) to[i] = meaning::cast<T>(meaning::add(first, i * stride));
+        for (int64_t i = 0; i < count; ++i) {
+          to[i] = meaning::cast<T>(meaning::add(operand_.offset, offset + i * stride));
+        }
       } else if (stride == 1) {
-        const std::byte* const from = sdk::host_address(operand_);
         for (int64_t i = 0; i < count; ++i) to[i] = sdk::load<T>(from, offset + i);
       } else {
-        const std::byte* const from = sdk::host_address(operand_);
         for (int64_t i = 0; i < count; ++i) to[i] = sdk::load<T>(from, offset + i * stride);
       }
       to += count;

@@ -12,21 +12,35 @@
 namespace reference {
 
 namespace sdk = tenon::sdk;
+namespace meaning = tenon::sdk::meaning;
+
+/// What a launch gives to a kernel beside its packs, and what it hears back.
+struct Context {
+  std::byte* workspace;
+  TenonFault fault{};  // the first one of the pack that runs
+
+  void bad_index(int64_t value, int64_t position, size_t operand) {
+    if (fault.code != TENON_OK) return;
+    fault.code = TENON_INDEX;
+    fault.value = value;
+    fault.position = position;
+    fault.operand = static_cast<uint32_t>(operand);
+  }
+};
 
 /// Immutable once made; any number of threads may run it.
 struct Kernel {
   virtual ~Kernel() = default;
-  virtual int32_t run(const TenonHost& host, const TenonLaunch& launch) const = 0;
+  virtual void run(const TenonPack& pack, Context& context) const = 0;
+
+  uint64_t workspace_bytes = 0;
 };
 
 std::unique_ptr<Kernel> make_elementwise(const TenonOp& op);
 std::unique_ptr<Kernel> make_reduce(const TenonOp& op);
 std::unique_ptr<Kernel> make_matmul(const TenonOp& op);
-/// GATHER and SCATTER.
-std::unique_ptr<Kernel> make_indexed(const TenonOp& op);
-
-/// Refuses attachments in any slot but this.
-void require_only_slot(const sdk::OpView& op, uint16_t slot);
+std::unique_ptr<Kernel> make_gather(const TenonOp& op);
+std::unique_ptr<Kernel> make_scatter(const TenonOp& op);
 
 /// Reads or writes one operand along an iteration space, some elements at a time.
 class Cursor {

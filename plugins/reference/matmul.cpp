@@ -5,7 +5,6 @@
 #include <span>
 #include <type_traits>
 
-#include "arithmetic.h"
 #include "kinds.h"
 #include "program.h"
 
@@ -38,19 +37,21 @@ Tables resolve(const sdk::OpView& op, const TenonPack& pack) {
     tables[i].rank = op.operands()[i].rank;
     std::ranges::transform(op.extents(i), tables[i].extents.begin(), known);
     std::ranges::transform(op.strides(i), tables[i].strides.begin(), known);
+    if (op.operands()[i].layout == TENON_LAYOUT_SCALAR) tables[i].strides = {};
   }
   return tables;
 }
 
-void require_product(const Table& dst, const Table& a, const Table& b) {
-  bool fits =
-      dst.extent(1) == a.extent(1) && dst.extent(0) == b.extent(0) && a.extent(0) == b.extent(1);
-  for (size_t d = 2; d < dst.rank; ++d) {
-    for (const Table* factor : {&a, &b}) {
-      fits = fits && (factor->extent(d) == dst.extent(d) || factor->extent(d) == 1);
+/// The extents of a, b and the EPILOGUE's inputs fit dst's; what is stretched has extent 1.
+void require_fit(const Tables& tables, size_t count) {
+  const auto &dst = tables[0], &a = tables[1], &b = tables[2];
+  bool fit = dst.extent(1) == a.extent(1) && dst.extent(0) == b.extent(0) && a.extent(0) == b.extent(1);
+  for (size_t i = 1; i < count; ++i) {
+    for (size_t d = i < 3 ? 2 : 0; d < dst.rank; ++d) {
+      fit = fit && (tables[i].extent(d) == dst.extent(d) || tables[i].extent(d) == 1);
     }
   }
-  if (!fits) throw sdk::Failure(TENON_INVALID, "matmul of extents that do not fit each other");
+  if (!fit) throw sdk::Failure(TENON_INVALID, "matmul of extents that do not fit each other");
 }
 
 /// Where a matrix begins and how it goes on, in elements.
@@ -103,7 +104,7 @@ struct Arithmetic {
 Arithmetic arithmetic_for(uint8_t dtype) {
   return sdk::dispatch(sdk::Numbers{}, dtype, []<class T>() -> Arithmetic {
     using Integer = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
-    using A = std::conditional_t<meaning::is_float<T>, double, Integer>;
+    using A = std::conditional_t<std::is_integral_v<T>, Integer, double>;
     return {multiply<T, A>, sdk::dtype_of<A>()};
   });
 }
@@ -132,19 +133,11 @@ class Matmul final : public Kernel {
         widen_dst_(cast_step(operand(0).dtype, arithmetic_.sum)),
         round_sum_(cast_step(arithmetic_.sum, op_.view().acc_dtype())) {}
 
-  int32_t run(const TenonHost&, const TenonLaunch& launch) const override {
-    for (uint32_t i = 0; i < launch.count; ++i) run(launch.packs[i]);
-    return TENON_OK;
-  }
-
- private:
-  const TenonOperandDesc& operand(size_t i) const { return op_.view().operands()[i]; }
-
-  void run(const TenonPack& pack) const {
+  void run(const TenonPack& pack, Context&) const override {
     const Tables tables = resolve(op_.view(), pack);
     const Table& dst = tables[0];
-    require_product(dst, tables[1], tables[2]);
     const size_t count = op_.view().operands().size();
+    require_fit(tables, count);
     std::array<sdk::Strides, sdk::kMaxOperands> steps{};
     for (size_t i = 0; i < count; ++i) {
       for (size_t d = 2; d < dst.rank; ++d) steps[i][dst.rank - 1 - d] = tables[i].stride(d);
@@ -153,6 +146,9 @@ class Matmul final : public Kernel {
     sdk::for_each_offset(sdk::Dims(dst.extents.data(), dst.rank - 2), std::span(steps).first(count),
                          [&](const int64_t* offsets) { run_product({pack, tables, offsets}, block); });
   }
+
+ private:
+  const TenonOperandDesc& operand(size_t i) const { return op_.view().operands()[i]; }
 
   void run_product(const Product& it, Block& block) const {
     const int64_t M = it.tables[0].extent(1), N = it.tables[0].extent(0), K = it.tables[1].extent(0);
@@ -218,15 +214,11 @@ class Matmul final : public Kernel {
 
 std::unique_ptr<Kernel> make_matmul(const TenonOp& op) {
   const sdk::OpView view(op);
-  require_only_slot(view, TENON_SLOT_EPILOGUE);
-  const bool epilogue = view.attachment(TENON_SLOT_EPILOGUE) != nullptr;
-  if (epilogue && view.attrs<TenonMatmulAttrs>().accumulate != 0) {
-    throw sdk::Unsupported("an EPILOGUE together with accumulate");
+  const uint8_t a = view.operands()[1].dtype, b = view.operands()[2].dtype;
+  if (a != b) throw sdk::Unsupported("matmul of " + sdk::name_of(a) + " and " + sdk::name_of(b));
+  if ((a >= TENON_DTYPE_F16) != (view.acc_dtype() >= TENON_DTYPE_F16)) {
+    throw sdk::Unsupported("sums of " + sdk::name_of(a) + " in " + sdk::name_of(view.acc_dtype()));
   }
-  if (view.operands()[1].dtype != view.operands()[2].dtype) {
-    throw sdk::Unsupported("matmul of two dtypes");
-  }
-  require_dtype(view.acc_dtype());
   return std::make_unique<Matmul>(op);
 }
 

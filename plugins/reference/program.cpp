@@ -1,4 +1,4 @@
-// From opcodes to loops: a table over opcodes.def, whose meanings stand in arithmetic.h.
+// From opcodes to loops: a table over opcodes.def, whose meanings stand in the SDK's arithmetic.h.
 #include "program.h"
 
 #include <algorithm>
@@ -6,23 +6,21 @@
 #include <tuple>
 #include <utility>
 
-#include "arithmetic.h"
-
 namespace reference {
 
 namespace {
 
 using sdk::Group;
-using BitTypes = sdk::Types<bool, int32_t, uint32_t, int64_t, uint64_t>;
+using BitTypes = decltype(sdk::joined(sdk::Integers{}, sdk::Types<bool>{}));
 
-/// out[i] = Meaning<T>(operands of types A...)[i], of type R.
+/// out[i] = Meaning<T>(operands of types A...)[i], rounded to R.
 template <class Meaning, class T, class R, class... A>
 void loop(std::byte* out, const std::byte* const* in, int n) {
   [&]<size_t... I>(std::index_sequence<I...>) {
     auto* __restrict const to = reinterpret_cast<R*>(out);
     const std::tuple<const A*...> from{reinterpret_cast<const A*>(in[I])...};
     for (int i = 0; i < n; ++i) {
-      to[i] = Meaning{}.template operator()<T>(std::get<I>(from)[i]...);
+      to[i] = static_cast<R>(Meaning{}.template operator()<T>(std::get<I>(from)[i]...));
     }
   }(std::index_sequence_for<A...>{});
 }
@@ -31,16 +29,16 @@ void loop(std::byte* out, const std::byte* const* in, int n) {
 template <class List, int arity, class Meaning>
 Step uniform_step(uint8_t dtype) {
   return sdk::dispatch(List{}, dtype, []<class T>() -> Step {
-    if constexpr (arity == 1) return loop<Meaning, T, T, T>;
-    if constexpr (arity == 2) return loop<Meaning, T, T, T, T>;
-    if constexpr (arity == 3) return loop<Meaning, T, T, T, T, T>;
+    if constexpr (arity == 1) return loop<Meaning, sdk::Compute<T>, T, T>;
+    if constexpr (arity == 2) return loop<Meaning, sdk::Compute<T>, T, T, T>;
+    if constexpr (arity == 3) return loop<Meaning, sdk::Compute<T>, T, T, T, T>;
   });
 }
 
 template <class Meaning>
 Step compare_step(uint8_t dtype) {
   return sdk::dispatch(sdk::Everything{}, dtype,
-                       []<class T>() -> Step { return loop<Meaning, T, bool, T, T>; });
+                       []<class T>() -> Step { return loop<Meaning, sdk::Compute<T>, bool, T, T>; });
 }
 
 template <class Meaning>
@@ -106,12 +104,6 @@ void spread(std::byte* out, uint8_t dtype, uint64_t bits, int n) {
 
 }  // namespace
 
-void require_dtype(uint8_t dtype) {
-  if (!sdk::is_dtype(dtype) || (sdk::Everything::mask >> dtype & 1) == 0) {
-    throw sdk::Unsupported("plugin reference does not know " + sdk::name_of(dtype));
-  }
-}
-
 Step cast_step(uint8_t from, uint8_t to) {
   return resolve(TENON_OP_CAST, from, to);
 }
@@ -126,13 +118,10 @@ Program::Program(const sdk::ProgramView& view) : input_count_(view.input_count()
     return starts[TENON_REF_CLASS(reference)] + TENON_REF_INDEX(reference);
   };
 
-  for (size_t i = 0; i < input_count_; ++i) require_dtype(view.input_dtype(i));
   for (size_t i = 0; i < view.scalar_count(); ++i) {
-    require_dtype(view.scalar_dtype(i));
     scalars_.push_back({scalars_at + i, view.scalar_dtype(i), 0});
   }
   for (size_t i = 0; i < view.constant_count(); ++i) {
-    require_dtype(view.constant_dtype(i));
     constants_.push_back({constants_at + i, view.constant_dtype(i), view.constants()[i]});
   }
   for (const TenonInstruction& it : view.instructions()) {

@@ -11,12 +11,10 @@
 namespace reference {
 
 namespace sdk = tenon::sdk;
+namespace meaning = tenon::sdk::meaning;
 
 /// Elements in a block.
 inline constexpr int kBlock = 256;
-
-/// Refuses dtypes that these kernels do not know.
-void require_dtype(uint8_t dtype);
 
 /// One instruction over n elements; `in` holds as many operands as the opcode takes.
 using Step = void (*)(std::byte* out, const std::byte* const* in, int n);

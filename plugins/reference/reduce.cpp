@@ -5,7 +5,6 @@
 #include <limits>
 #include <vector>
 
-#include "arithmetic.h"
 #include "kinds.h"
 #include "program.h"
 
@@ -22,7 +21,7 @@ struct Accumulator {
 
 /// One reduction operator over values of one dtype.
 struct Operator {
-  uint8_t kept;  // dtype of the accumulator's value
+  uint8_t found;  // dtype of what it comes to
   bool answers_position;
   void (*begin)(Accumulator& acc);
   void (*fold)(Accumulator& acc, const std::byte* values, int n);
@@ -89,7 +88,7 @@ struct All {
 };
 
 /// Folds values of type V in type A.
-template <class O, class V, class A>
+template <class O, class V, class A = sdk::Compute<V>>
 Operator folding() {
   return {sdk::dtype_of<A>(), false,
           [](Accumulator& acc) { sdk::store<A>(acc.value, O::template start<A>); },
@@ -101,67 +100,55 @@ Operator folding() {
 }
 
 /// The position of the first of the best; a NaN beats every number.
-template <class O, class V>
+template <class O, class V, class A = sdk::Compute<V>>
 Operator position() {
-  return {sdk::dtype_of<V>(), true, [](Accumulator&) {},
+  return {TENON_DTYPE_I64, true, [](Accumulator&) {},
           [](Accumulator& acc, const std::byte* values, int n) {
-            V best = sdk::load<V>(acc.value);
+            A best = sdk::load<A>(acc.value);
             for (int i = 0; i < n; ++i, ++acc.seen) {
-              const V x = sdk::load<V>(values, i);
+              const A x = sdk::load<V>(values, i);
               const bool wins = !meaning::is_nan(best) && (meaning::is_nan(x) || O::better(x, best));
               if (acc.seen > 0 && !wins) continue;
               best = x;
               acc.best = acc.seen;
             }
-            sdk::store<V>(acc.value, best);
+            sdk::store<A>(acc.value, best);
           }};
 }
 
-/// SUM and PROD are kept in the widest type of their class: f64, i64 or u64.
+/// SUM and PROD are kept in the widest type of acc_dtype's class: f64, i64 or u64.
 template <class O>
 Operator widest(uint8_t value, uint8_t acc_dtype) {
-  const uint8_t acc = acc_dtype == TENON_DTYPE_NONE ? value : acc_dtype;
-  const bool acc_signed = acc == TENON_DTYPE_I8 || acc == TENON_DTYPE_I16 || acc == TENON_DTYPE_I32 ||
-                          acc == TENON_DTYPE_I64;
   return sdk::dispatch(sdk::Everything{}, value, [&]<class V>() {
-    if (meaning::is_float<V> || acc >= TENON_DTYPE_F16) return folding<O, V, double>();
-    return acc_signed ? folding<O, V, int64_t>() : folding<O, V, uint64_t>();
+    return sdk::dispatch(sdk::Numbers{}, acc_dtype, []<class A>() {
+      if constexpr (!std::is_integral_v<A> || !std::is_integral_v<V>)
+        return folding<O, V, double>();
+      else
+        return folding<O, V, std::conditional_t<std::is_signed_v<A>, int64_t, uint64_t>>();
+    });
   });
 }
 
-template <class O>
-Operator extreme(uint8_t value) {
-  return sdk::dispatch(sdk::Numbers{}, value, []<class V>() { return folding<O, V, V>(); });
-}
-
-template <class O>
-Operator logical(uint8_t value) {
-  return sdk::dispatch(sdk::Everything{}, value, []<class V>() { return folding<O, V, bool>(); });
-}
-
-template <class O>
-Operator positional(uint8_t value) {
-  return sdk::dispatch(sdk::Numbers{}, value, []<class V>() { return position<O, V>(); });
-}
-
 Operator operator_for(uint8_t code, uint8_t value, uint8_t acc_dtype) {
+  const auto numbers = [&](auto make) { return sdk::dispatch(sdk::Numbers{}, value, make); };
+  const auto everything = [&](auto make) { return sdk::dispatch(sdk::Everything{}, value, make); };
   switch (code) {
     case TENON_REDUCE_SUM:
       return widest<Sum>(value, acc_dtype);
     case TENON_REDUCE_PROD:
       return widest<Prod>(value, acc_dtype);
     case TENON_REDUCE_MAX:
-      return extreme<Max>(value);
+      return numbers([]<class V>() { return folding<Max, V>(); });
     case TENON_REDUCE_MIN:
-      return extreme<Min>(value);
+      return numbers([]<class V>() { return folding<Min, V>(); });
     case TENON_REDUCE_ARGMAX:
-      return positional<Max>(value);
+      return numbers([]<class V>() { return position<Max, V>(); });
     case TENON_REDUCE_ARGMIN:
-      return positional<Min>(value);
+      return numbers([]<class V>() { return position<Min, V>(); });
     case TENON_REDUCE_ANY:
-      return logical<Any>(value);
+      return everything([]<class V>() { return folding<Any, V, bool>(); });
     case TENON_REDUCE_ALL:
-      return logical<All>(value);
+      return everything([]<class V>() { return folding<All, V, bool>(); });
     default:
       throw sdk::Unsupported("reduction " + std::to_string(code) + " is not known here");
   }
@@ -181,10 +168,12 @@ class Reduce final : public Kernel {
     const sdk::OpView view = op_.view();
     const auto attrs = view.attrs<TenonReduceAttrs>();
     for (size_t i = 0; i < view.output_count(); ++i) {
-      const Operator it = operator_for(attrs.operators[i], prologue_.output_dtype(i), view.acc_dtype());
-      const uint8_t found = it.answers_position ? uint8_t{TENON_DTYPE_I64} : it.kept;
+      const uint8_t code = attrs.operators[i], acc_dtype = view.acc_dtype();
+      const Operator it = operator_for(code, prologue_.output_dtype(i), acc_dtype);
+      const bool sums = code == TENON_REDUCE_SUM || code == TENON_REDUCE_PROD;
+      const uint8_t rounded = sums ? acc_dtype : it.found;
       operators_.push_back(it);
-      finish_.push_back(cast_step(found, view.operands()[i].dtype));
+      finish_.push_back({cast_step(it.found, rounded), cast_step(rounded, view.operands()[i].dtype)});
     }
     for (const bool reduced : {false, true}) {
       for (size_t d = 0; d < view.rank(); ++d) {
@@ -194,16 +183,7 @@ class Reduce final : public Kernel {
     }
   }
 
-  int32_t run(const TenonHost&, const TenonLaunch& launch) const override {
-    for (uint32_t i = 0; i < launch.count; ++i) run(launch.packs[i]);
-    return TENON_OK;
-  }
-
- private:
-  using Accumulators = std::array<Accumulator, TENON_MAX_OUTPUTS>;
-  using Cursors = std::array<Cursor, sdk::kMaxOperands>;
-
-  void run(const TenonPack& given) const {
+  void run(const TenonPack& given, Context&) const override {
     const sdk::OpView op = op_.view();
     const sdk::PackView pack(op, given);
     const std::array<int64_t, TENON_MAX_RANK> extents = ordered(pack.dims());
@@ -225,6 +205,10 @@ class Reduce final : public Kernel {
     }
   }
 
+ private:
+  using Accumulators = std::array<Accumulator, TENON_MAX_OUTPUTS>;
+  using Cursors = std::array<Cursor, sdk::kMaxOperands>;
+
   void fold(Accumulators& accumulators, Block& block, Cursors& cursors, int64_t each) const {
     for (size_t i = 0; i < operators_.size(); ++i) operators_[i].begin(accumulators[i]);
     for (int64_t done = 0; done < each; done += kBlock) {
@@ -241,9 +225,10 @@ class Reduce final : public Kernel {
 
   void finish(Accumulator& acc, size_t i, Cursor& to) const {
     if (operators_[i].answers_position) sdk::store(acc.value, acc.best);
-    const std::byte* const in[] = {acc.value};
-    alignas(8) std::byte result[8];
-    finish_[i](result, in, 1);
+    alignas(8) std::byte rounded[8], result[8];
+    const std::byte *const found[] = {acc.value}, *const in[] = {rounded};
+    finish_[i][0](rounded, found, 1);
+    finish_[i][1](result, in, 1);
     to.store(result, 1);
   }
 
@@ -264,7 +249,7 @@ class Reduce final : public Kernel {
   sdk::OpCopy op_;
   Program prologue_;
   std::vector<Operator> operators_;
-  std::vector<Step> finish_;
+  std::vector<std::array<Step, 2>> finish_;  // to acc_dtype, to the result's
   std::vector<size_t> order_;
   size_t kept_rank_ = 0;
 };
@@ -272,7 +257,6 @@ class Reduce final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_reduce(const TenonOp& op) {
-  require_only_slot(sdk::OpView(op), TENON_SLOT_PROLOGUE);
   return std::make_unique<Reduce>(op);
 }
 

@@ -38,6 +38,10 @@ Tensor alternating(const Tensor& x) {
   return tensor(flags, {.device = x.device()}).reshape(x.shape());
 }
 
+Tensor indices(const Tensor& x, const std::vector<std::int64_t>& values) {
+  return tensor(values, {.device = x.device()});
+}
+
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
       {"add", {{2, 3}, {2, 3}}, [](Inputs x) { return x[0] + x[1]; }},
@@ -70,6 +74,8 @@ const std::vector<Row>& rows() {
       {"max", {{2, 3}}, [](Inputs x) { return x[0].max() * x[0]; }},
       {"max, dims", {{2, 3, 2}}, [](Inputs x) { return exp(x[0].max({1})); }},
       {"max, keepdim", {{2, 3}}, [](Inputs x) { return x[0] * x[0].max({0}, true); }},
+      {"min", {{2, 3}}, [](Inputs x) { return x[0].min() * x[0]; }},
+      {"min, dims", {{2, 3, 2}}, [](Inputs x) { return exp(x[0].min({1})); }},
       {"sum_to", {{2, 3, 2}}, [](Inputs x) { return exp(sum_to(x[0], {3, 1})); }},
       {"matmul 1 x 1", {{3}, {3}}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul 1 x 2", {{3}, {3, 2}}, [](Inputs x) { return matmul(x[0], x[1]); }},
@@ -77,6 +83,30 @@ const std::vector<Row>& rows() {
       {"matmul 2 x 2", {{2, 3}, {3, 2}}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul, batches", {{2, 1, 2, 2}, {3, 2, 1}}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul, 1 x batches", {{2}, {2, 2, 2}}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"linear", {{2, 3}, {4, 3}, {4}}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
+      {"linear, no bias", {{3}, {4, 3}}, [](Inputs x) { return linear(x[0], x[1]); }},
+      {"linear, batches",
+       {{3, 2, 2}, {4, 2}, {4}},
+       [](Inputs x) { return linear(x[0].transpose(0, 1), x[1], x[2]); }},
+      {"linear of itself", {{2, 2}}, [](Inputs x) { return linear(x[0], x[0]); }},
+      {"addmm", {{2}, {3, 4}, {4, 2}}, [](Inputs x) { return addmm(x[0], x[1], x[2]); }},
+      {"index_select",
+       {{4, 3}},
+       [](Inputs x) { return exp(index_select(x[0], 0, indices(x[0], {1, -1, 1}))); }},
+      {"gather",
+       {{3, 2}},
+       [](Inputs x) {
+         return exp(gather(x[0], 1, indices(x[0], {1, 1, 0, 1, 0, 0}).view({2, 3}).slice(1, {0, 2})));
+       }},
+      {"scatter",
+       {{4, 2}, {3, 2}},
+       [](Inputs x) { return exp(scatter(x[0], 0, indices(x[0], {1, 3, 1, 0}).view({2, 2}), x[1])); }},
+      {"scatter, add",
+       {{3}, {5}},
+       [](Inputs x) { return exp(scatter(x[0], 0, indices(x[0], {2, 0, 2, 2}), x[1], Scatter::add)); }},
+      {"embedding",
+       {{5, 2}},
+       [](Inputs x) { return exp(embedding(x[0], indices(x[0], {4, 0, 4, 1}).view({2, 2}))); }},
       {"matmul, transposed", {{3, 2}}, [](Inputs x) { return matmul(x[0].transpose(0, 1), x[0]); }},
       {"reshape", {{2, 3}}, [](Inputs x) { return exp(x[0].reshape({3, -1})); }},
       {"reshape, copy", {{2, 3}}, [](Inputs x) { return exp(x[0].transpose(0, 1).reshape({6})); }},

@@ -116,6 +116,12 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
   return out << "code " << outcome.code << " " << outcome.text;
 }
 
+std::vector<std::uint8_t> full_dtypes(const Rig& rig) {
+  std::vector<std::uint8_t> dtypes = all_dtypes();
+  std::erase_if(dtypes, [&](std::uint8_t d) { return !rig.stores(d) || !rig.computes(d); });
+  return dtypes;
+}
+
 std::uint8_t stored_as(const Rig& rig, std::uint8_t dtype) {
   if (rig.stores(dtype)) return dtype;
   for (const std::uint8_t other : all_dtypes()) {

@@ -37,6 +37,15 @@ long double greatest(std::uint8_t dtype) {
   return std::ldexp(1.0L, static_cast<int>(width(dtype)) - (is_signed(dtype) ? 1 : 0)) - 1;
 }
 
+// A unit in the last place of a number of this size.
+long double unit(std::uint8_t dtype, long double real) {
+  const Format f = format(dtype);
+  int exponent = 0;
+  std::frexp(real, &exponent);
+  const int least = 1 - f.bias;
+  return std::ldexp(1.0L, (real == 0 ? least : std::max(exponent - 1, least)) - f.mantissa);
+}
+
 Bits round_to_float(std::uint8_t dtype, long double value) {
   const Format f = format(dtype);
   const Bits sign = std::signbit(value) ? Bits{1} << (width(dtype) - 1) : 0;
@@ -179,19 +188,19 @@ bool same(std::uint8_t dtype, Bits a, Bits b) {
 
 bool within(std::uint8_t dtype, Bits got, long double real, double ulp) {
   if (std::isnan(real) || is_nan(dtype, got)) return std::isnan(real) && is_nan(dtype, got);
-  const Format f = format(dtype);
   const long double value = to_real(dtype, got);
   if (std::isinf(real)) return value == real;
-  int exponent = 0;
-  std::frexp(real, &exponent);
-  const int least_exponent = 1 - f.bias;
-  const int top = real == 0 ? least_exponent : std::max(exponent - 1, least_exponent);
-  const long double unit = std::ldexp(1.0L, top - f.mantissa);
-  if (std::isinf(value)) {
-    const long double overflow = std::ldexp(1.0L, f.bias + 1) - unit / 2;
-    return (value > 0) == (real > 0) && std::fabs(real) + ulp * unit >= overflow;
+  if (size_of(dtype) == 2) {
+    const long double off = ulp * unit(TENON_DTYPE_F32, real);
+    return value >= to_real(dtype, from_real(dtype, real - off)) &&
+           value <= to_real(dtype, from_real(dtype, real + off));
   }
-  return std::fabs(value - real) <= ulp * unit;
+  if (std::isinf(value)) {
+    const long double step = unit(dtype, real);
+    const long double overflow = std::ldexp(1.0L, format(dtype).bias + 1) - step / 2;
+    return (value > 0) == (real > 0) && std::fabs(real) + ulp * step >= overflow;
+  }
+  return std::fabs(value - real) <= ulp * unit(dtype, real);
 }
 
 }  // namespace tenon::conformance

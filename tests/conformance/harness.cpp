@@ -214,9 +214,11 @@ Outcome Rig::launch(const Kernel& kernel, const std::vector<Pack>& packs, std::u
   std::vector<TenonPack> raw;
   for (const Pack& pack : packs) {
     std::vector<TenonOperand>& list = operands.emplace_back();
-    for (const Array* array : pack.operands) {
-      const bool strided = array->layout == TENON_LAYOUT_STRIDED || array->layout == TENON_LAYOUT_INDEX;
-      list.push_back({array->handle, array->offset, strided ? array->strides.data() : nullptr});
+    for (std::size_t i = 0; i < pack.operands.size(); ++i) {
+      const Array& array = *pack.operands[i];
+      const bool strided = array.layout == TENON_LAYOUT_STRIDED || array.layout == TENON_LAYOUT_INDEX;
+      const Dims& strides = pack.strides.empty() ? array.strides : pack.strides[i];
+      list.push_back({array.handle, array.offset, strided ? strides.data() : nullptr});
     }
     raw.push_back({list.data(), pack.scalars.data(), pack.dims.data()});
   }
@@ -226,7 +228,7 @@ Outcome Rig::launch(const Kernel& kernel, const std::vector<Pack>& packs, std::u
   launch->struct_size = static_cast<std::uint32_t>(sizeof *launch) + grown;
   launch->count = static_cast<std::uint32_t>(raw.size());
   launch->packs = raw.data();
-  launch->corr = 1;
+  launch->corr = ++launches_;
   ask_workspace(kernel, launch);
   return outcome("launch", api().launch(device_, stream_, kernel.handle, launch));
 }
@@ -236,9 +238,11 @@ Outcome Rig::run(const OpSpec& op, const std::vector<Pack>& packs) {
   Kernel kernel;
   const Outcome prepared = prepare(op.block(), &kernel);
   if (!prepared.ok()) return prepared;
+  runtime::take_fault();
   Outcome launched = launch(kernel, packs);
   const Outcome finished = finish();
   if (launched.ok()) launched = finished;
+  launched.fault = runtime::take_fault();
   release(kernel);
   if (launched.code > 0) launched.code = TENON_INVALID;  // after OK of prepare, launch may not refuse
   download_and_check(packs, op.output_count);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ struct Pack {
   std::vector<Array*> operands;
   std::vector<Bits> scalars;
   Dims dims;
+  /// GATHER, SCATTER: of each STRIDED or INDEX operand over the iteration space; else the arrays' own.
+  std::vector<Dims> strides = {};
 };
 
 struct Kernel {
@@ -57,10 +60,12 @@ struct Kernel {
   TenonKernelInfo info{};
 };
 
-/// What came of an op: TENON_OK, or the code and text of the call that answered otherwise.
+/// What came of an op: TENON_OK, or the code and text of the call that answered otherwise, and the
+/// fault that was reported.
 struct Outcome {
   std::int32_t code = TENON_OK;
   std::string text;
+  std::optional<TenonFault> fault = std::nullopt;
   bool ok() const { return code == TENON_OK; }
   bool refused() const { return code == TENON_UNSUPPORTED; }
 };
@@ -80,6 +85,7 @@ class Rig {
   const TenonDeviceInfo& info() const { return state_.limits(); }
   const std::string& name() const { return state_.name(); }
   bool synchronous() const { return state_.synchronous(); }
+  std::uint64_t last_corr() const { return launches_; }
   bool flushes() const { return (info().flags & TENON_DEVICE_FLUSHES_DENORMALS) != 0; }
   bool stores(std::uint8_t dtype) const { return (info().storage_dtypes >> dtype & 1) != 0; }
   bool computes(std::uint8_t dtype) const { return (info().compute_dtypes >> dtype & 1) != 0; }
@@ -122,10 +128,13 @@ class Rig {
   runtime::DeviceState& state_;
   TenonDevice* device_ = nullptr;
   TenonStream* stream_ = nullptr;
+  std::uint64_t launches_ = 0;
   std::vector<std::unique_ptr<Array>> arrays_;
   std::vector<std::uint64_t> handles_;
 };
 
+/// The dtypes that the device stores and computes with.
+std::vector<std::uint8_t> full_dtypes(const Rig& rig);
 /// The dtype a value of `dtype` is stored in on this device: itself, or one of the same size.
 std::uint8_t stored_as(const Rig& rig, std::uint8_t dtype);
 

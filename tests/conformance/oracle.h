@@ -60,7 +60,8 @@ Bits expected(const Application& what);
 
 /// Equal bits, or NaN both.
 bool same(std::uint8_t dtype, Bits a, Bits b);
-/// Whether a floating `got` is within `ulp` units in the last place of `real`.
+/// Whether a floating `got` is within `ulp` units in the last place of `real`; a 16-bit one is what is
+/// within so many units of f32, rounded.
 bool within(std::uint8_t dtype, Bits got, long double real, double ulp);
 /// The relative error of one rounding to a floating dtype.
 long double epsilon(std::uint8_t dtype);

@@ -1,5 +1,6 @@
 // Elementwise programs over every way that operands lie: layouts, ranks, sizes, packs, aliases.
 #include "tests/conformance/harness.h"
+#include "tests/support/pairwise.h"
 
 namespace tenon::conformance {
 namespace {
@@ -55,54 +56,23 @@ class ElementwiseLayouts : public OnDevice {
                                              << ", expected " << show(op.dtype, want);
     }
   }
-
-  // All output layouts and, for each, all layouts of the first operand against a moving second.
-  void sweep(const Op& op, const Dims& dims) {
-    std::size_t turn = 0;
-    for (const Lay out : {Lay::contiguous, Lay::transposed, Lay::slice, Lay::negative}) {
-      for (const Lay first : kLays) {
-        check(op, dims, out, first, kLays[turn++ % std::size(kLays)]);
-        if (HasFatalFailure()) return;
-      }
-      ++turn;
-    }
-  }
 };
 INSTANTIATE_TEST_SUITE_P(Conformance, ElementwiseLayouts, testing::ValuesIn(test::test_devices()),
                          test::device_test_name);
 
-TEST_P(ElementwiseLayouts, Vectors) {
-  for (const std::int64_t n : std::vector<std::int64_t>{0, 1, 3, 255, 257, 1000})
-    sweep(sum(TENON_DTYPE_F32), {n});
-}
-
-TEST_P(ElementwiseLayouts, MatricesAndMore) {
-  for (const Dims& dims :
-       std::vector<Dims>{{3, 5}, {1, 257}, {255, 1}, {0, 3}, {3, 0}, {2, 3, 4}, {2, 3, 1, 5}}) {
-    sweep(sum(TENON_DTYPE_F32), dims);
-  }
-}
-
-TEST_P(ElementwiseLayouts, TheHighestRank) {
-  Dims dims(rig.max_rank(), 2);
-  dims[0] = 3;
-  sweep(sum(TENON_DTYPE_I32), dims);
-}
-
-TEST_P(ElementwiseLayouts, EveryStorageDtypeIsCopied) {
-  for (const std::uint8_t dtype : all_dtypes()) {
-    if (!rig.stores(dtype)) continue;
-    sweep(copy(dtype), {7, 11});
-    check(copy(dtype), {1001}, Lay::contiguous, Lay::contiguous, Lay::contiguous);
-    check(copy(dtype), {1001}, Lay::contiguous, Lay::scalar, Lay::scalar);
-  }
-}
-
-TEST_P(ElementwiseLayouts, EveryComputeDtypeIsStrided) {
-  for (const std::uint8_t dtype : all_dtypes()) {
-    if (!rig.computes(dtype) || !rig.stores(dtype)) continue;
-    check(sum(dtype), {5, 3, 7}, Lay::transposed, Lay::slice, Lay::negative);
-    check(sum(dtype), {5, 37}, Lay::contiguous, Lay::broadcast, Lay::transposed);
+TEST_P(ElementwiseLayouts, Combinations) {
+  Dims high(rig.max_rank(), 2);
+  high[0] = 3;
+  const std::vector<Dims> shapes = {{0},    {1},     {3},       {255},        {257},
+                                    {1000}, {3, 5},  {1, 257},  {255, 1},     {0, 3},
+                                    {3, 0}, {7, 11}, {2, 3, 4}, {2, 3, 1, 5}, high};
+  for (const test::Choice& pick : test::choices({all_dtypes().size(), 2, shapes.size(), 4, 6, 6})) {
+    const std::uint8_t dtype = all_dtypes()[pick[0]];
+    const bool copies = pick[1] == 0;
+    if (!rig.stores(dtype) || !(copies || rig.computes(dtype))) continue;
+    check(copies ? copy(dtype) : sum(dtype), shapes[pick[2]], kLays[pick[3]], kLays[pick[4]],
+          kLays[pick[5]]);
+    if (HasFatalFailure()) return;
   }
 }
 

@@ -75,6 +75,10 @@ TEST(ConformanceOracle, CountsUnitsInTheLastPlace) {
   EXPECT_FALSE(within(f32, bits(-INFINITY), 0x1p129L, 4));
   EXPECT_FALSE(within(f32, bits(NAN), 1, 1e9));
   EXPECT_FALSE(within(f32, bits(1), NAN, 1e9));
+  const std::uint8_t f16 = TENON_DTYPE_F16;
+  EXPECT_TRUE(within(f16, 0x3c00, 1 + 0x1p-12L, 4));
+  EXPECT_FALSE(within(f16, 0x3c01, 1 + 0x1p-12L, 4)) << "f32's units, not f16's";
+  EXPECT_TRUE(within(f16, 0x3c01, 1 + 0x1p-11L, 4)) << "either side of a tie";
 }
 
 }  // namespace

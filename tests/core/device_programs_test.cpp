@@ -1,6 +1,7 @@
-// A thousand random programs on every device, over operands that lie and stretch in all ways, against
-// the independent evaluator.
+// Random programs on every device, over operands that lie, stretch, count and alias in all ways:
+// against the independent evaluator, and in parts against the whole. 10,000 of them under --full.
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -10,9 +11,12 @@
 #include <tenon/ops.h>
 #include <tenon/plugin.h>
 
+#include "core/ops/lower.h"
+#include "core/ops/run.h"
 #include "core/runtime/device_state.h"
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
+#include "tests/support/limited_device.h"
 #include "tests/support/program_generator.h"
 #include "tests/support/program_oracle.h"
 #include "tests/support/rounds.h"
@@ -22,15 +26,17 @@ namespace tenon::test {
 namespace {
 
 using program::Program;
+using Bits = std::vector<std::uint64_t>;
 
-/// An operand on the host, as raw bits, and the same on the device.
-struct Operand {
-  Array<std::uint64_t> bits;
-  Tensor tensor;
-};
+std::uint32_t mask_of(const std::vector<DType>& dtypes) {
+  std::uint32_t mask = 0;
+  for (const DType dtype : dtypes) mask |= 1u << static_cast<unsigned>(dtype);
+  return mask;
+}
 
 /// What of `shape` an operand has: all of it, or 1 in some dimensions, or fewer dimensions.
 Shape stretchable(Shape shape, std::mt19937_64& random) {
+  if (shape.empty()) return shape;
   switch (random() % 4) {
     case 0:
       shape[static_cast<int>(random() % static_cast<std::uint64_t>(shape.size()))] = 1;
@@ -42,108 +48,202 @@ Shape stretchable(Shape shape, std::mt19937_64& random) {
   return shape;
 }
 
-template <class T>
-Array<T> typed(const Array<std::uint64_t>& bits) {
-  Array<T> x{bits.shape, {}};
-  for (const std::uint64_t value : bits.values) x.values.push_back(from_raw<T>(value));
-  return x;
+Tensor row_major(const Array<std::uint64_t>& x, DType dtype, Device device) {
+  const auto size = static_cast<std::size_t>(size_of(dtype));
+  std::vector<std::byte> bytes(x.values.size() * size);
+  for (std::size_t i = 0; i < x.values.size(); ++i) {
+    std::memcpy(bytes.data() + i * size, &x.values[i], size);
+  }
+  return from_bytes(bytes, x.shape, {.dtype = dtype, .device = device});
 }
 
-Operand make_operand(DType dtype, const Shape& shape, std::mt19937_64& random, Device device) {
-  Operand operand{{shape, random_values(random(), dtype, element_count(shape))}, {}};
+/// The same elements, lying in some way.
+Tensor placed(const Array<std::uint64_t>& x, DType dtype, std::mt19937_64& random, Device device) {
   const Layout layout = kLayouts[random() % std::size(kLayouts)];
-  for_each_type([&](auto zero) {
-    using T = decltype(zero);
-    if (dtype == dtype_of<T>) operand.tensor = arranged(typed<T>(operand.bits), layout, device);
+  const std::uint64_t mask = dtype == bool_ ? 1 : ~std::uint64_t{0};  // of what fills gaps, too
+  return arranged(x, layout, [&](Array<std::uint64_t> y) {
+    for (std::uint64_t& bits : y.values) bits &= mask;
+    return row_major(y, dtype, device);
   });
-  return operand;
 }
 
-std::vector<std::uint64_t> bits_of(const Tensor& x) {
+Bits bits_of(const Tensor& x) {
   const auto size = static_cast<std::size_t>(size_of(x.dtype()));
-  std::vector<std::uint64_t> bits(static_cast<std::size_t>(x.numel()));
+  Bits bits(static_cast<std::size_t>(x.numel()));
   std::vector<std::byte> bytes(bits.size() * size);
   x.read(bytes);
   for (std::size_t i = 0; i < bits.size(); ++i) std::memcpy(&bits[i], bytes.data() + i * size, size);
   return bits;
 }
 
-/// The outputs' raw bits, row-major.
-std::vector<std::vector<std::uint64_t>> expected(const RandomProgram& p,
-                                                 const std::vector<Operand>& operands,
-                                                 const Shape& shape) {
-  std::vector<std::vector<std::uint64_t>> outputs(static_cast<std::size_t>(p.program.output_count()));
-  for (const Dims& at : coordinates(shape)) {
-    std::vector<std::uint64_t> inputs;
-    for (const Operand& operand : operands)
-      inputs.push_back(operand.bits.values[element_at(operand.bits.shape, at)]);
-    const auto results = evaluate(p.program.bytes(), inputs, p.scalars);
-    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].push_back(results[i]);
+/// A program with operands on a device; the same seed gives the same.
+class Case {
+ public:
+  Case(const RandomProgram& p, std::uint64_t seed, Device device)
+      : program_(p.program), scalars_(p.scalars), random_(seed), device_(device) {
+    const Shape shapes[] = {{}, {5}, {3, 4}, {2, 3, 2}, {1, 7}, {2, 1, 3, 2, 2, 2}};
+    shape_ = shapes[random_() % std::size(shapes)];
+    operands_.scalars = p.scalars;
+    for (int i = 0; i < program_.input_count(); ++i) add_input(program_.input_dtype(i));
+    for (int i = 0; i < program_.output_count(); ++i) add_output(program_.output_dtype(i));
   }
-  return outputs;
+
+  /// The outputs' raw bits, row-major, as the evaluator has them.
+  std::vector<Bits> expected() const {
+    std::vector<Bits> outputs(operands_.outputs.size());
+    for (const Dims& at : coordinates(shape_)) {
+      Bits inputs;
+      for (const auto& x : inputs_) inputs.push_back(x.values[element_at(x.shape, at)]);
+      const Bits results = evaluate(program_.bytes(), inputs, scalars_);
+      for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].push_back(results[i]);
+    }
+    return outputs;
+  }
+
+  std::vector<Bits> run(const ops::Lowered* lowered) const {
+    ops::run("test", program_, lowered, {&operands_, 1});
+    return outputs();
+  }
+  std::vector<Bits> run() const {
+    ops::run("test", program_, {&operands_, 1});
+    return outputs();
+  }
+
+ private:
+  std::vector<Bits> outputs() const {
+    std::vector<Bits> outputs;
+    for (const Tensor& y : operands_.outputs) outputs.push_back(bits_of(y));
+    return outputs;
+  }
+
+  void add_input(DType dtype) {
+    const bool counts = is_integer(dtype) && size_of(dtype) >= 4;
+    if (counts && random_() % 3 == 0) return add_index(dtype);
+    Array<std::uint64_t> x{stretchable(shape_, random_), {}};
+    x.values = random_values(random_(), dtype, element_count(x.shape));
+    operands_.inputs.push_back({placed(x, dtype, random_, device_)});
+    inputs_.push_back(std::move(x));
+  }
+
+  void add_index(DType dtype) {
+    ops::Input index{{}, static_cast<std::int64_t>(random_() % 100), Dims::filled(shape_.size(), 0)};
+    for (std::int64_t& stride : index.strides) stride = static_cast<std::int64_t>(random_() % 9) - 4;
+    Array<std::uint64_t> x{shape_, {}};
+    const std::uint64_t mask = ~std::uint64_t{0} >> (64 - 8 * size_of(dtype));
+    for (const Dims& at : coordinates(shape_)) {
+      std::int64_t value = index.offset;
+      for (int d = 0; d < at.size(); ++d) value += at[d] * index.strides[d];
+      x.values.push_back(static_cast<std::uint64_t>(value) & mask);
+    }
+    operands_.inputs.push_back(index);
+    inputs_.push_back(std::move(x));
+  }
+
+  /// Memory of its own, or now and then an input's, read from the same end or from the other one.
+  void add_output(DType dtype) {
+    for (const ops::Input& x : operands_.inputs) {
+      if (aliased_ || !x.tensor.defined() || x.tensor.dtype() != dtype || random_() % 4 != 0) continue;
+      if (x.tensor.shape() != shape_) continue;
+      aliased_ = true;
+      operands_.outputs.push_back(x.tensor);
+      if (shape_.size() > 0 && random_() % 3 == 0) {
+        operands_.outputs.back() = x.tensor.slice(0, {.step = -1});
+      }
+      return;
+    }
+    const Array<std::uint64_t> empty{shape_, Bits(element_count(shape_))};
+    operands_.outputs.push_back(placed(empty, dtype, random_, device_));
+  }
+
+  Program program_;
+  Bits scalars_;
+  std::mt19937_64 random_;
+  Device device_;
+  Shape shape_;
+  ops::Operands operands_;
+  std::vector<Array<std::uint64_t>> inputs_;
+  bool aliased_ = false;
+};
+
+/// `ulp` for each output; nothing: exact, but the bits of a NaN.
+void expect_close(const Program& p, const std::vector<Bits>& found, const std::vector<Bits>& wanted,
+                  const std::vector<double>& ulp = {}) {
+  ASSERT_EQ(found.size(), wanted.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    ASSERT_EQ(found[i].size(), wanted[i].size());
+    for (std::size_t k = 0; k < found[i].size(); ++k) {
+      ASSERT_TRUE(close(p.output_dtype(static_cast<int>(i)), found[i][k], wanted[i][k],
+                        ulp.empty() ? 0 : ulp[i]))
+          << "output " << i << ", element " << k << std::hex << ": " << found[i][k] << ", not "
+          << wanted[i][k];
+    }
+  }
+}
+
+/// Limits as small as an instruction may meet, or a little larger.
+void limit_somehow(TenonDeviceInfo& info, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto some = [&](std::uint32_t least) {
+    return least + static_cast<std::uint32_t>(random() % 3 * (random() % 4));
+  };
+  info.max_rank = some(4);
+  info.max_instructions = some(4);
+  info.max_inputs = some(3);
+  info.max_outputs = some(1);
+  info.max_scalars = some(3);
+  info.max_constants = some(3);
 }
 
 class DevicePrograms : public testing::TestWithParam<std::string> {
  protected:
-  GeneratorOptions options() const {
-    GeneratorOptions options;
-    for (const DType dtype : device_.info().compute_dtypes) {
-      for_each_type([&](auto zero) {
-        if (dtype_of<decltype(zero)> == dtype) options.dtypes |= 1u << static_cast<int>(dtype);
-      });
-    }
-    options.optional_opcodes = device_.state().limits().opcodes;
-    return options;
+  RandomProgram program_of(std::uint64_t seed) const {
+    return random_program(seed, {.dtypes = mask_of(device_.info().compute_dtypes),
+                                 .optional_opcodes = device_.state().limits().opcodes,
+                                 .stored = mask_of(device_.info().storage_dtypes)});
   }
 
-  void check(std::uint64_t seed) {
-    const RandomProgram p = random_program(seed, options());
-    std::mt19937_64 random(seed);
-    const Shape shapes[] = {{5}, {3, 4}, {2, 3, 2}, {1, 7}};
-    const Shape whole = shapes[random() % std::size(shapes)];
-    std::vector<Operand> operands;
-    std::vector<Tensor> inputs;
-    Shape shape;
-    for (int i = 0; i < p.program.input_count(); ++i) {
-      operands.push_back(
-          make_operand(p.program.input_dtype(i), stretchable(whole, random), random, device_));
-      inputs.push_back(operands.back().tensor);
-      shape = stretched(shape, operands.back().bits.shape);
-    }
-    const std::vector<Tensor> found = elementwise(p.program, inputs, p.scalars);
-    const auto wanted = expected(p, operands, shape);
-    ASSERT_EQ(found.size(), wanted.size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      const DType dtype = p.program.output_dtype(static_cast<int>(i));
-      const double ulp = tolerance(p.program, static_cast<int>(i));
-      ASSERT_EQ(found[i].dtype(), dtype);
-      ASSERT_EQ(found[i].shape(), shape) << to_string(found[i].shape());
-      const auto bits = bits_of(found[i]);
-      for (std::size_t k = 0; k < bits.size(); ++k)
-        ASSERT_TRUE(close(dtype, bits[k], wanted[i][k], ulp))
-            << "output " << i << ", element " << k << " of " << to_string(shape) << std::hex << ": "
-            << bits[k] << ", not " << wanted[i][k];
+  void check(std::uint64_t seed) const {
+    const RandomProgram p = program_of(seed);
+    std::vector<double> ulp;
+    for (int i = 0; i < p.program.output_count(); ++i) ulp.push_back(tolerance(p.program, i));
+    const Case fused(p, seed, device_);
+    const auto wanted = fused.expected(), whole = fused.run();
+    expect_close(p.program, whole, wanted, ulp);
+    if (testing::Test::HasFatalFailure()) return;
+
+    const TenonDeviceInfo& info = device_.state().limits();
+    const program::DTypeMasks dtypes{info.storage_dtypes, info.compute_dtypes};
+    const ops::Lowered steps{split(decode(p.program), {}, dtypes, program::Cut::EachInstruction),
+                             false};
+    expect_close(p.program, Case(p, seed, device_).run(&steps), whole);
+    const LimitedDevice& limited = *limited_[seed % limited_.size()];
+    expect_close(p.program, Case(p, seed, limited.device()).run(), whole);
+  }
+
+  void SetUp() override {
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      limited_.push_back(std::make_unique<LimitedDevice>(
+          device_, [&](TenonDeviceInfo& info) { limit_somehow(info, i); }));
     }
   }
 
   const Device device_ = device(GetParam());
+  std::vector<std::unique_ptr<LimitedDevice>> limited_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Devices, DevicePrograms, testing::ValuesIn(test_devices()), device_test_name);
 
-TEST_P(DevicePrograms, AgreeWithTheEvaluator) {
-  for (std::uint64_t seed = 0; seed < rounds(1000); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + "\n" +
-                 random_program(seed, options()).program.text());
+TEST_P(DevicePrograms, AgreeWithTheEvaluatorWholeAndInParts) {
+  for (std::uint64_t seed = 0; seed < rounds(500); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + "\n" + program_of(seed).program.text());
     check(seed);
     if (HasFatalFailure()) return;
   }
 }
 
 TEST_P(DevicePrograms, RefuseOperandsThatDoNotFit) {
-  program::Builder b;
-  b.output(b.input(f32) + b.input(f32) * b.scalar(f32));
-  const Program p = b.build();
+  const Program p = program::parse(
+      "in0: f32, in1: f32, s0: f32\n%0: f32 = mul in1, s0\n%1: f32 = add in0, %0\nreturn %1");
   const Tensor x = ones({2}, {.device = device_}), whole = x.to(i32);
   const std::uint64_t one[] = {Scalar(1).bits(f32)};
   const Tensor single[] = {x}, both[] = {x, x}, mixed[] = {x, whole};

@@ -1,11 +1,21 @@
-// f16 and bf16 bits.
+// f16 and bf16 bits: all of them, and every boundary between two.
+#include <cmath>
 #include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "core/base/half.h"
+#include <tenon/half.h>
+#include <tenon/scalar.h>
 
-namespace tenon {
+#include "core/base/half.h"
+#include "core/base/read_scalar.h"
+#include "tests/support/half_oracle.h"
+
+namespace tenon::test {
 namespace {
 
 TEST(Half, RoundsOnceToNearestEven) {
@@ -30,23 +40,90 @@ TEST(Half, RoundsOnceToNearestEven) {
   EXPECT_EQ(bf16_bits(0x1p-133), 0x0001);
 }
 
-TEST(Half, EveryValueSurvivesTheRoundTrip) {
+template <class H>
+struct HalfOf : testing::Test {
+  static constexpr DType kDType = dtype_of<H>;
+  static constexpr HalfFormat kFormat = kDType == f16 ? kF16Format : kBf16Format;
+  const std::vector<long double> all_ = magnitudes(kFormat);
+
+  void expect_rounded(double x) const {
+    ASSERT_EQ(H(x).bits(), nearest_half(x, kFormat, all_)) << name(kDType) << " of " << x;
+    ASSERT_EQ(H(-x).bits(), nearest_half(-x, kFormat, all_)) << name(kDType) << " of " << -x;
+    ASSERT_EQ(Scalar(x).bits(kDType), H(x).bits());
+  }
+};
+using Halves = testing::Types<float16, bfloat16>;
+struct HalfName {
+  template <class H>
+  static std::string GetName(int) {
+    return std::string(name(dtype_of<H>));
+  }
+};
+TYPED_TEST_SUITE(HalfOf, Halves, HalfName);
+
+TYPED_TEST(HalfOf, EveryBitPatternHasItsValueAndComesBack) {
+  const HalfFormat format = this->kFormat;
   for (std::uint32_t i = 0; i < 0x10000; ++i) {
-    const auto bits = static_cast<std::uint16_t>(i);
-    if (const float x = f16_value(bits); x == x) {
-      EXPECT_EQ(f16_bits(x), bits);
-    } else {
-      EXPECT_GT(bits & 0x7fff, 0x7c00);
-    }
-    if (const float x = bf16_value(bits); x == x) {
-      EXPECT_EQ(bf16_bits(x), bits);
-    } else {
-      EXPECT_GT(bits & 0x7fff, 0x7f80);
+    const auto x = TypeParam::from_bits(static_cast<std::uint16_t>(i));
+    const std::uint32_t magnitude = i & 0x7fff;
+    const auto value = static_cast<float>(x);
+    ASSERT_EQ(x.bits(), i);
+    if (magnitude > format.infinity()) continue;  // the next test's
+    ASSERT_EQ(static_cast<double>(x), value);
+    const long double expected = magnitude == format.infinity()
+                                     ? std::numeric_limits<long double>::infinity()
+                                     : this->all_[magnitude];
+    ASSERT_EQ(std::fabs(value), expected) << i;
+    ASSERT_EQ(std::signbit(value), i >= 0x8000) << i;
+    ASSERT_EQ(TypeParam(value).bits(), i);
+    ASSERT_EQ(Scalar(x).bits(this->kDType), i);
+    ASSERT_EQ(Scalar(x).to<TypeParam>().bits(), i);
+    const std::uint64_t stored = i;
+    ASSERT_EQ(read_scalar(this->kDType, reinterpret_cast<const std::byte*>(&stored)).to_double(),
+              value);
+  }
+}
+
+TYPED_TEST(HalfOf, EveryNanStaysOne) {
+  for (std::uint32_t i = this->kFormat.infinity() + 1; i < 0x8000; ++i) {
+    for (const std::uint32_t sign : {0u, 0x8000u}) {
+      const auto bits = static_cast<std::uint16_t>(i | sign);
+      const auto x = TypeParam::from_bits(bits);
+      ASSERT_EQ(x.bits(), bits) << "the payload is kept where nothing is computed";
+      ASSERT_TRUE(std::isnan(static_cast<float>(x)));
+      ASSERT_GT(TypeParam(static_cast<double>(x)).bits() & 0x7fffu, this->kFormat.infinity());
+      ASSERT_FALSE(x == x);
     }
   }
-  EXPECT_EQ(f16_value(f16_bits(0.333251953125)), 0.333251953125f);
-  EXPECT_EQ(f16_value(0x0003), 3 * 0x1p-24f);
+}
+
+TYPED_TEST(HalfOf, RoundsAtEveryBoundary) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i + 1 < this->all_.size(); ++i) {
+    const auto low = static_cast<double>(this->all_[i]), high = static_cast<double>(this->all_[i + 1]);
+    const double tie = low + (high - low) / 2;
+    for (const double x : {low, tie, std::nextafter(tie, 0.0), std::nextafter(tie, kInf)})
+      this->expect_rounded(x);
+    // What f32 is next to the tie.
+    const auto narrow = static_cast<float>(tie);
+    this->expect_rounded(std::nextafterf(narrow, 0.0f));
+    this->expect_rounded(std::nextafterf(narrow, std::numeric_limits<float>::infinity()));
+  }
+  for (const double x : {kInf, std::numeric_limits<double>::max(), 0x1p-1074, 0.0})
+    this->expect_rounded(x);
+}
+
+TYPED_TEST(HalfOf, ComparesAsNumbers) {
+  const TypeParam one(1), two(2), zero(0.0), negative_zero(-0.0), nan(std::nan(""));
+  EXPECT_LT(one, two);
+  EXPECT_GE(two, one);
+  EXPECT_EQ(zero, negative_zero);
+  EXPECT_NE(zero.bits(), negative_zero.bits());
+  EXPECT_FALSE(nan < one || nan >= one);
+  EXPECT_EQ(TypeParam(), zero);
+  EXPECT_EQ(sizeof(TypeParam), 2u);
+  EXPECT_TRUE(std::is_trivially_copyable_v<TypeParam>);
 }
 
 }  // namespace
-}  // namespace tenon
+}  // namespace tenon::test

@@ -1,5 +1,7 @@
 // Tensors as text; the expected strings are those of NumPy 2.4's str().
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -81,6 +83,56 @@ TEST(Print, LargeAndSmallMagnitudesUseExponents) {
   EXPECT_EQ(text(tensor({1e-10, 1.0 / 3})), "[1.0000000e-10 3.3333334e-01]");
   EXPECT_EQ(text(tensor({1e16, 1.0 / 3}, {.dtype = f64})),
             "[1.00000000e+16 3.33333333e-01], dtype=f64");
+}
+
+bool stored(DType dtype) {
+  const std::vector<DType> all = default_device().info().storage_dtypes;
+  return std::find(all.begin(), all.end(), dtype) != all.end();
+}
+
+TEST(Print, SmallDTypes) {
+  if (!stored(f16) || !stored(bf16) || !stored(i8)) GTEST_SKIP() << "not stored here";
+  const auto halves = [](std::vector<double> values) {
+    std::vector<float16> elements;
+    for (const double value : values) elements.push_back(float16(value));
+    return text(tensor(elements));
+  };
+  EXPECT_EQ(halves({0.1, 1.0 / 3}), "[0.1    0.3333], dtype=f16") << "no more digits than f16 has";
+  EXPECT_EQ(halves({1, -2.5, 3.140625}), "[ 1.   -2.5   3.14], dtype=f16");
+  EXPECT_EQ(halves({6e-8, 1}), "[6.e-08 1.e+00], dtype=f16");
+  EXPECT_EQ(halves({1e5, 0.5}), "[inf 0.5], dtype=f16");
+  EXPECT_EQ(halves({kNan, kInf, -0.0}), "[nan inf -0.], dtype=f16");
+  EXPECT_EQ(halves({1e-4}), "[0.0001], dtype=f16");
+  EXPECT_EQ(text(tensor(std::vector{bfloat16(0.1), bfloat16(3.14159)})), "[0.1  3.14], dtype=bf16");
+  EXPECT_EQ(text(tensor(std::vector<std::int8_t>{127, -128})), "[ 127 -128], dtype=i8");
+  EXPECT_EQ(text(tensor(std::vector<std::uint8_t>{0, 255})), "[  0 255], dtype=u8");
+  EXPECT_EQ(text(tensor(std::vector<std::int16_t>{-32768, 5})), "[-32768      5], dtype=i16");
+  EXPECT_EQ(text(tensor(std::vector<std::uint16_t>{65535})), "[65535], dtype=u16");
+}
+
+/// Every bit pattern of a 16-bit float, in rows of 256, is a number that reads back as it was.
+template <class H>
+void expect_all_read_back() {
+  for (std::uint32_t first = 0; first < 0x10000; first += 256) {
+    std::vector<H> row;
+    for (std::uint32_t i = 0; i < 256; ++i)
+      row.push_back(H::from_bits(static_cast<std::uint16_t>(first + i)));
+    const std::string printed = text(tensor(row));
+    const char* next = printed.c_str() + 1;
+    for (const H x : row) {
+      char* end = nullptr;
+      const H read(std::strtod(next, &end));
+      ASSERT_NE(end, next) << printed;
+      ASSERT_TRUE(x == x ? read.bits() == x.bits() : read != read) << printed;
+      next = end + (*end == '.' ? 1 : 0);
+    }
+  }
+}
+
+TEST(Print, EveryHalfReadsBack) {
+  if (!stored(f16) || !stored(bf16)) GTEST_SKIP() << "not stored here";
+  expect_all_read_back<float16>();
+  expect_all_read_back<bfloat16>();
 }
 
 class PrintOn : public testing::TestWithParam<std::string> {};

@@ -40,7 +40,7 @@ TEST(Generator, ReachesEveryOpcodeAndDTypeWithinItsBounds) {
 #define TENON_OPCODE(name, NAME, code, arity, group, ulp) EXPECT_GE(opcodes[code], 10) << #name;
 #include <tenon/opcodes.def>
 #undef TENON_OPCODE
-  EXPECT_EQ(dtypes.size(), 7u);
+  EXPECT_EQ(dtypes.size(), 13u);
   EXPECT_GT(inexact, 100);
   EXPECT_GT(exact, 500);
 }
@@ -108,6 +108,47 @@ TEST(Oracle, FollowsTheLawAtTheEdges) {
   EXPECT_EQ(cast_to(i32, 3e9f), 0x7fffffffu);
   EXPECT_EQ(cast_to(u32, -1.0f), 0u);
   EXPECT_EQ(cast_to(i32, -1.9f), 0xffffffffu);
+}
+
+TEST(Oracle, RoundsSixteenBitFloatsOnce) {
+  const auto cast_to = [](DType dtype, double x) {
+    Builder b;
+    b.output(cast(b.input(f64), dtype));
+    const std::uint64_t bits[] = {std::bit_cast<std::uint64_t>(x)};
+    return test::evaluate(b.build().bytes(), bits)[0];
+  };
+  EXPECT_EQ(cast_to(f16, 1), 0x3c00u);
+  EXPECT_EQ(cast_to(f16, -2), 0xc000u);
+  EXPECT_EQ(cast_to(f16, 1 + 0x1p-11), 0x3c00u) << "half way, to the even one";
+  EXPECT_EQ(cast_to(f16, 1 + 0x3p-11), 0x3c02u);
+  EXPECT_EQ(cast_to(f16, 1 + 0x1p-11 + 0x1p-50), 0x3c01u);
+  EXPECT_EQ(cast_to(f16, 65519), 0x7bffu);
+  EXPECT_EQ(cast_to(f16, 65520), 0x7c00u);
+  EXPECT_EQ(cast_to(f16, -0x1p-25), 0x8000u);
+  EXPECT_EQ(cast_to(f16, 0x1.8p-25), 0x0001u);
+  EXPECT_EQ(cast_to(f16, std::numeric_limits<double>::infinity()), 0x7c00u);
+  EXPECT_EQ(cast_to(bf16, 1 + 0x1p-8), 0x3f80u);
+  EXPECT_EQ(cast_to(bf16, 3.4e38), 0x7f80u);
+  EXPECT_EQ(cast_to(bf16, -3.0), 0xc040u);
+  EXPECT_GT(cast_to(bf16, std::nan("")) & 0x7fff, 0x7f80u);
+
+  // 2049 is no f16: 2048 + 1 is 2048, and so is 2048 + 1 + 1, but 2048 + 2 is not.
+  const Program sum = parse("in0: f16, in1: f16\n%0: f16 = add in0, in1\nreturn %0");
+  EXPECT_EQ(test::evaluate(sum.bytes(), std::array<std::uint64_t, 2>{0x6800, 0x3c00})[0], 0x6800u);
+  EXPECT_EQ(test::evaluate(sum.bytes(), std::array<std::uint64_t, 2>{0x6800, 0x4000})[0], 0x6801u);
+  EXPECT_EQ(test::tolerance(parse("in0: bf16\n%0: bf16 = exp in0\nreturn %0"), 0), 1);
+}
+
+TEST(Oracle, SmallIntegersWrapAndSaturate) {
+  const auto result = [](const char* text, std::uint64_t a, std::uint64_t b) {
+    return test::evaluate(parse(text).bytes(), std::array<std::uint64_t, 2>{a, b})[0];
+  };
+  EXPECT_EQ(result("in0: u16, in1: u16\n%0: u16 = mul in0, in1\nreturn %0", 0xffff, 0xffff), 1u);
+  EXPECT_EQ(result("in0: i8, in1: i8\n%0: i8 = add in0, in1\nreturn %0", 0x7f, 1), 0x80u);
+  EXPECT_EQ(result("in0: i8, in1: i8\n%0: i8 = shr in0, in1\nreturn %0", 0x80, 9), 0xc0u);
+  EXPECT_EQ(result("in0: i16, in1: i16\n%0: i16 = mulhi in0, in1\nreturn %0", 0x8000, 0x8000), 0x4000u);
+  EXPECT_EQ(result("in0: f32, in1: f32\n%0: u8 = cast in0\nreturn %0", 0x43960000, 0), 255u);  // 300
+  EXPECT_EQ(result("in0: i32, in1: f32\n%0: u8 = cast in0\nreturn %0", 300, 0), 44u);
 }
 
 TEST(Oracle, CloseCountsUlp) {

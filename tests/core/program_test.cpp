@@ -212,37 +212,6 @@ TEST(CanonicalForm, IsTheSameWhenBuiltAgainInAnotherOrder) {
   }
 }
 
-// --- Text ---
-
-TEST(ProgramText, PrintsEveryKindOfOperandAndLiteral) {
-  Builder b;
-  const Value x = b.input(f32), n = b.input(i64), flag = b.input(bool_), s = b.scalar(u32);
-  b.output(select(flag & b.constant(bool_, 1), x * 1.5 + s.builder().constant(f32, -0.0), -x));
-  b.output(cast(n, f64) - 1e300);
-  b.output((s >> 3) | b.constant(u32, 4e9));
-  b.output(b.constant(f16, 0.1));
-  b.output(b.constant(bf16, 0.1));
-  b.output(b.constant(i8, -5));
-  EXPECT_EQ(b.build().text(),
-            "in0: f32, in1: i64, in2: bool, s0: u32\n"
-            "%0: bool = and in2, true: bool\n"
-            "%1: f32 = mul in0, 1.5: f32\n"
-            "%2: f32 = add %1, -0: f32\n"
-            "%3: f32 = neg in0\n"
-            "%4: f32 = select %0, %2, %3\n"
-            "%5: f64 = cast in1\n"
-            "%6: f64 = sub %5, 1e+300: f64\n"
-            "%7: u32 = shr s0, 3: u32\n"
-            "%8: u32 = or %7, 4000000000: u32\n"
-            "return %4, %6, %8, 0.099975586: f16, 0.100097656: bf16, -5: i8");
-}
-
-TEST(ProgramText, HasNoFirstLineWithoutParameters) {
-  Builder b;
-  b.output(b.constant(f32, 2));
-  EXPECT_EQ(b.build().text(), "return 2: f32");
-}
-
 // --- Constants ---
 
 TEST(Constants, AreConvertedAsCastDoesIt) {

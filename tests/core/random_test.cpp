@@ -1,4 +1,5 @@
 // Philox known answers; uniform against the test's own Philox bit for bit; permutations.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -138,15 +139,119 @@ TEST_P(Random, UniformStaysInItsRangeAndFillsItEvenly) {
     ASSERT_LT(value, 100'000'016.0f);
 }
 
+TEST_P(Random, SixteenBitUniformStaysInItsRange) {
+  Generator generator(1);
+  const auto check = [&]<class H>(H) {
+    const auto& stored = device_.info().storage_dtypes;
+    if (std::find(stored.begin(), stored.end(), dtype_of<H>) == stored.end()) return;
+    for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+             {-2, -1}, {-1, 0}, {0, 1}, {0.1, 0.3}, {1, 1 + 0x1p-6}, {0, 0x1p-14}, {-6e4, 6e4}}) {
+      const TensorOptions options{.dtype = dtype_of<H>, .device = device_};
+      const auto values = uniform({4096}, {low, high}, options, generator).template to_vector<H>();
+      const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+      EXPECT_GE(static_cast<float>(*least), static_cast<float>(H(low))) << low << ' ' << high;
+      EXPECT_LT(static_cast<float>(*greatest), static_cast<float>(H(high))) << low << ' ' << high;
+      EXPECT_LT(*least, *greatest);
+    }
+  };
+  check(float16{}), check(bfloat16{});
+}
+
 TEST_P(Random, UniformTakesOptions) {
   Generator generator(1);
   EXPECT_TRUE(uniform({2}, {}, {.device = device_, .requires_grad = true}, generator).requires_grad());
   EXPECT_EQ(thrown([&] { uniform({2}, {}, {.dtype = i32, .device = device_}, generator); }),
-            invalid_argument("[uniform] i32 is not drawn yet; use f32 or f64"));
+            invalid_argument("[uniform] i32 is not floating; convert what is drawn"));
   EXPECT_EQ(thrown([&] { uniform({2}, {1, 1}, here_, generator); }),
             invalid_argument("[uniform] the range 1 .. 1 is empty or not finite in f32"));
   EXPECT_EQ(thrown([&] { uniform({2}, {0, HUGE_VAL}, here_, generator); }),
             invalid_argument("[uniform] the range 0 .. inf is empty or not finite in f32"));
+}
+
+TEST_P(Random, NormalIsScaled) {
+  Generator a(1), b(1), c(1);
+  const auto z = random::normal({500}, {}, here_, a).to_vector<float>();
+  const auto scaled_z = random::normal({500}, {3, 0.5}, here_, b).to_vector<float>();
+  for (std::size_t i = 0; i < z.size(); ++i) ASSERT_EQ(scaled_z[i], 3 + 0.5f * z[i]);
+  for (const float value : random::normal({50}, {7, 0}, here_, c).to_vector<float>())
+    ASSERT_EQ(value, 7);
+}
+
+TEST_P(Random, NormalChecksItsParameters) {
+  Generator g;
+  EXPECT_EQ(thrown([&] { random::normal({2}, {0, -1}, here_, g); }),
+            invalid_argument("[normal] mean 0 and std -1 are not finite in f32, or std is negative"));
+  EXPECT_EQ(thrown([&] { random::normal({2}, {1e300, 1}, here_, g); }).text,
+            "[normal] mean 1e+300 and std 1 are not finite in f32, or std is negative");
+  EXPECT_EQ(thrown([&] { random::normal({2}, {0, std::nan("")}, here_, g); }).kind,
+            ErrorKind::InvalidArgument);
+  EXPECT_EQ(thrown([&] { random::normal({2}, {}, {.dtype = i32, .device = device_}, g); }),
+            invalid_argument("[normal] i32 is not floating; convert what is drawn"));
+  EXPECT_EQ(g.offset(), 0u) << "a refused draw takes no stream";
+}
+
+TEST_P(Random, BernoulliOfCertainties) {
+  Generator g;
+  const auto count = [&](double p) {
+    return random::bernoulli({1000}, p, here_, g).to(f32).sum().item<int>();
+  };
+  EXPECT_EQ(count(0), 0);
+  EXPECT_EQ(count(1), 1000);
+  EXPECT_EQ(count(0x1p-34), 0) << "rounded to 0";
+  EXPECT_EQ(count(1 - 0x1p-34), 1000) << "rounded to 1";
+  EXPECT_EQ(random::bernoulli({3}, 1, {.dtype = f32, .device = device_}, g).to_vector<float>(),
+            (std::vector<float>{1, 1, 1}));
+  for (const double p : {-0.1, 1.1, std::nan("")})
+    EXPECT_EQ(thrown([&] { random::bernoulli({3}, p, here_, g); }).kind, ErrorKind::InvalidArgument);
+  EXPECT_EQ(thrown([&] { random::bernoulli({3}, 1.5, here_, g); }).text,
+            "[bernoulli] the probability 1.5 is not in [0, 1]");
+}
+
+TEST_P(Random, IntegersReachBothEndsAndNoFurther) {
+  Generator g(2);
+  const auto draw = [&](std::int64_t low, std::int64_t high) {
+    return random::integers({4000}, {low, high}, here_, g).to_vector<std::int64_t>();
+  };
+  for (const std::int64_t low : {std::int64_t{-3}, std::int64_t{0}, std::int64_t{1} << 40}) {
+    const auto values = draw(low, low + 7);
+    EXPECT_EQ(std::set(values.begin(), values.end()).size(), 7u);
+    EXPECT_EQ(*std::min_element(values.begin(), values.end()), low);
+    EXPECT_EQ(*std::max_element(values.begin(), values.end()), low + 6);
+  }
+  EXPECT_THAT(draw(-9, -8), testing::Each(-9));
+}
+
+TEST_P(Random, IntegersCheckTheirRange) {
+  Generator g;
+  const auto error = [&](random::IntegersOptions range, DType dtype) {
+    return thrown([&] { random::integers({2}, range, {.dtype = dtype, .device = device_}, g); });
+  };
+  EXPECT_EQ(error({3, 3}, i64), invalid_argument("[integers] the range 3 .. 3 is empty"));
+  EXPECT_EQ(error({3, -3}, i32), invalid_argument("[integers] the range 3 .. -3 is empty"));
+  EXPECT_EQ(error({-1, 3}, u32), invalid_argument("[integers] -1 does not fit u32"));
+  EXPECT_EQ(error({0, 257}, u8), invalid_argument("[integers] the last of 0 .. 257 does not fit u8"));
+  EXPECT_EQ(error({-128, 129}, i8),
+            invalid_argument("[integers] the last of -128 .. 129 does not fit i8"));
+  EXPECT_EQ(error({0, ~std::uint64_t{0}}, i64),
+            invalid_argument("[integers] the last of 0 .. 18446744073709551615 does not fit i64"));
+  EXPECT_EQ(error({-5, ~std::uint64_t{0}}, i64).kind, ErrorKind::InvalidArgument);
+  EXPECT_EQ(error({0, 2.5}, i64), invalid_argument("[integers] the range 0 .. 2.5 is not of integers"));
+  EXPECT_EQ(error({0, 2}, f32),
+            invalid_argument("[integers] f32 is no integer dtype; convert what is drawn"));
+  EXPECT_EQ(g.offset(), 0u);
+}
+
+TEST(GeneratorState, IsKeptAndTakenUpAgain) {
+  Generator g(9);
+  random::uniform({3}, {}, {}, g);
+  const random::GeneratorState kept = g.state();
+  EXPECT_EQ(kept, (random::GeneratorState{9, 1}));
+  const auto next = random::uniform({3}, {}, {}, g).to_vector<float>();
+  Generator other(1);
+  other.set_state(kept);
+  EXPECT_EQ(other.offset(), 1u);
+  EXPECT_EQ(random::uniform({3}, {}, {}, other).to_vector<float>(), next);
+  EXPECT_EQ(other.state(), g.state());
 }
 
 TEST_P(Random, PermutationIsOne) {

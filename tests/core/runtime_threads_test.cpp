@@ -22,16 +22,16 @@ namespace {
 
 constexpr int kThreads = 8;
 
+/// Calls f(0) .. f(7), each on a thread of its own.
+template <class F>
+void on_each(F&& f) {
+  on_threads(kThreads, f);
+}
+
 class Threads : public testing::TestWithParam<std::string> {
  protected:
   Device on() const { return device(GetParam()); }
   TensorOptions here() const { return {.device = on()}; }
-
-  /// Calls f(0) .. f(7), each on a thread of its own.
-  template <class F>
-  static void on_each(F&& f) {
-    on_threads(kThreads, f);
-  }
 };
 
 // Row r of x·shift is row r of x, moved one column to the right, so each thread's 12 rounds are known.
@@ -137,6 +137,37 @@ TEST_P(Threads, GoBackwardIntoOneLeaf) {
   EXPECT_THAT(w.grad().to_vector<float>(), testing::Each(kThreads * (kThreads + 1) / 2));
 }
 
+// Whole numbers, so that gradients are exact in any order of adding.
+Tensor whole_numbers(Shape shape, Device on, int seed) {
+  std::vector<float> values;
+  for (int i = 0; i < numel(shape); ++i) values.push_back(static_cast<float>((i * 7 + seed) % 5 - 2));
+  return from_values<float>(values, shape, {.device = on});
+}
+
+// Data-parallel training: each thread's share of the gradient into the same leaves, then one step.
+TEST_P(Threads, TrainOneModelTogether) {
+  const auto train = [this](bool together) {
+    const nn::Parameter w1(whole_numbers({3, 4}, on(), 1)), w2(whole_numbers({4, 1}, on(), 2));
+    optim::SGD sgd({w1, w2}, {.lr = 1.0 / 8});
+    for (int round = 0; round < 2; ++round) {
+      sgd.zero_grad();
+      const auto share = [&](int t) {
+        matmul(relu(matmul(whole_numbers({2, 3}, on(), t + round), w1)), w2).sum().backward();
+      };
+      if (together) {
+        on_each(share);
+      } else {
+        for (int t = 0; t < kThreads; ++t) share(t);
+      }
+      sgd.step();
+    }
+    auto values = w1.to_vector<float>(), more = w2.to_vector<float>();
+    values.insert(values.end(), more.begin(), more.end());
+    return values;
+  };
+  EXPECT_EQ(train(true), train(false));
+}
+
 TEST_P(Threads, ComeAndGo) {
   Tensor x = zeros({3}, here());
   for (int i = 0; i < 60; ++i) on_threads(1, [&](int) { x += 1; });
@@ -184,6 +215,51 @@ TEST_P(Threads, AForkedChildIsToldToSpawn) {
   EXPECT_EQ(in_fork([&] { on().synchronize(); }), told);
   EXPECT_EQ(in_fork([&] { on().empty_cache(); }), told);
   EXPECT_THAT((x + y).to_vector<float>(), testing::Each(4)) << "the parent goes on";
+}
+
+// --- All devices at once ---
+
+Device device_of(int thread) {
+  static const std::vector<std::string> names = test_devices();
+  return device(names[static_cast<std::size_t>(thread) % names.size()]);
+}
+
+TEST(ThreadsOnAllDevices, TrainSideBySide) {
+  std::vector<std::vector<float>> alone(kThreads), all(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    alone[static_cast<std::size_t>(t)] = losses_of_training(device_of(t));
+  }
+  on_each([&](int t) { all[static_cast<std::size_t>(t)] = losses_of_training(device_of(t)); });
+  EXPECT_EQ(all, alone);
+}
+
+TEST(ThreadsOnAllDevices, GoBackwardIntoOneLeaf) {
+  for (int home = 0; home < 3; ++home) {
+    Tensor w = ones({6}, {.device = device_of(home)});
+    w.set_requires_grad();
+    on_each([&](int t) {
+      for (int i = 0; i < 5; ++i) (w.to(device_of(t)) * (t + 1)).sum().backward();
+    });
+    EXPECT_EQ(w.grad().device(), w.device());
+    EXPECT_THAT(w.grad().to_vector<float>(), testing::Each(5 * kThreads * (kThreads + 1) / 2));
+  }
+}
+
+TEST(ThreadsOnAllDevices, HandTensorsOn) {
+  constexpr int kTensors = 20;
+  std::vector<Channel> channels(kThreads + 1);
+  for (int i = 0; i < kTensors; ++i) channels[0].send(full({5}, i, {.dtype = f32}));
+  on_each([&](int t) {
+    const auto k = static_cast<std::size_t>(t);
+    for (int i = 0; i < kTensors; ++i) {
+      channels[k + 1].send(channels[k].receive().to(device_of(t)) * 2 - t);
+    }
+  });
+  for (int i = 0; i < kTensors; ++i) {
+    float expected = static_cast<float>(i);
+    for (int t = 0; t < kThreads; ++t) expected = 2 * expected - static_cast<float>(t);
+    EXPECT_THAT(channels.back().receive().to_vector<float>(), testing::Each(expected));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, Threads, testing::ValuesIn(test_devices()), device_test_name);

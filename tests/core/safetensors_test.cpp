@@ -1,7 +1,11 @@
 // safetensors: round trips, bytes made by hand from the format's text, and files that lie.
+#include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <random>
+#include <span>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -84,6 +88,26 @@ TEST_P(SafetensorsOn, RoundTripOfEveryStoredDtype) {
       EXPECT_EQ(x.device(), target);
       EXPECT_EQ(bytes_of(x), bytes) << name(dtype) << to_string(shape);
     }
+  }
+}
+
+TEST_P(SafetensorsOn, EveryBitPatternOfTheSmallDtypesIsKept) {
+  const Device target = device(GetParam());
+  std::vector<std::uint16_t> all(
+      0x10000);  // NaN payloads, denormals and zeros of both signs among them
+  std::iota(all.begin(), all.end(), std::uint16_t{0});
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(all));
+  const std::string file = folder_.file("all");
+  nn::StateDict tensors;
+  for (const DType dtype : target.info().storage_dtypes) {
+    if (size_of(dtype) > 2 || dtype == bool_) continue;
+    const std::int64_t count = static_cast<std::int64_t>(bytes.size()) / size_of(dtype);
+    tensors.emplace_back(name(dtype), from_bytes(bytes, {count}, {.dtype = dtype, .device = target}));
+  }
+  io::save(file, tensors);
+  for (const auto& [dtype, x] : io::load(file, target).tensors) {
+    EXPECT_EQ(name(x.dtype()), dtype);
+    EXPECT_TRUE(std::ranges::equal(bytes_of(x), bytes)) << dtype;
   }
 }
 

@@ -27,6 +27,33 @@ TEST(Scalars, ConvertByTruncatingAndSaturating) {
   EXPECT_EQ(tensor(1e12).item<int>(), std::numeric_limits<int>::max());
 }
 
+TEST(Scalars, AreRoundedOnceToFewerBits) {
+  // One more than a tie; a double in between would make them the tie, and that even.
+  constexpr std::int64_t kAboveF32Tie = (std::int64_t{1} << 62) + (std::int64_t{1} << 38) + 1;
+  constexpr std::int64_t kAboveBf16Tie = (std::int64_t{1} << 62) + (std::int64_t{1} << 54) + 1;
+  EXPECT_EQ(Scalar(kAboveF32Tie).bits(f32), 0x5e800001u);
+  EXPECT_EQ(Scalar(kAboveF32Tie - 1).bits(f32), 0x5e800000u);
+  EXPECT_EQ(Scalar(-kAboveF32Tie).bits(f32), 0xde800001u);
+  EXPECT_EQ(Scalar(kAboveF32Tie).to<float>(), 0x1.000002p62f);
+  EXPECT_EQ(Scalar(2 * static_cast<std::uint64_t>(kAboveF32Tie)).bits(f32), 0x5f000001u);
+  EXPECT_EQ(Scalar(kAboveBf16Tie).bits(bf16), 0x5e81u);
+  EXPECT_EQ(Scalar(kAboveBf16Tie - 1).bits(bf16), 0x5e80u);
+  EXPECT_EQ(Scalar(-kAboveBf16Tie).to<bfloat16>().bits(), 0xde81u);
+  EXPECT_EQ(Scalar(2049).bits(f16), 0x6800u);
+  EXPECT_EQ(Scalar(65519).bits(f16), 0x7bffu);
+  EXPECT_EQ(Scalar(65520).bits(f16), 0x7c00u);
+  EXPECT_EQ(Scalar(std::numeric_limits<std::int64_t>::min()).bits(f32), 0xdf000000u);
+  EXPECT_EQ(Scalar(~std::uint64_t{0}).bits(bf16), 0x5f80u);
+  EXPECT_EQ(Scalar(kAboveF32Tie).bits(f64), 0x43d0000010000000u);
+}
+
+TEST(Scalars, OfSixteenBitTypesAreFloating) {
+  EXPECT_TRUE(Scalar(float16(1.5)).is_floating());
+  EXPECT_EQ(Scalar(bfloat16(-2.5)).to_double(), -2.5);
+  EXPECT_EQ(Scalar(float16(-2.5)).to<int>(), -2);
+  EXPECT_EQ(Scalar(1e5).to<float16>().bits(), 0x7c00);
+}
+
 TEST(Scalars, KnowWhatTheyFit) {
   EXPECT_TRUE(Scalar(255).fits(u8));
   EXPECT_FALSE(Scalar(256).fits(u8));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -133,9 +134,9 @@ Array<T> rearranged(const Array<T>& x, const Shape& shape, F f) {
   return y;
 }
 
-/// A tensor that equals x, in a layout.
-template <class T>
-Tensor arranged(const Array<T>& x, Layout layout, Device device) {
+/// A tensor that equals x, in a layout; `make` gives row-major tensors of arrays.
+template <class T, std::invocable<const Array<T>&> Make>
+Tensor arranged(const Array<T>& x, Layout layout, Make make) {
   const auto backwards = [](Dims dims) {
     std::reverse(dims.begin(), dims.end());
     return dims;
@@ -144,14 +145,14 @@ Tensor arranged(const Array<T>& x, Layout layout, Device device) {
   if (layout == Layout::Transposed) {
     Dims order;
     for (int d = rank - 1; d >= 0; --d) order.push_back(d);
-    return to_tensor(rearranged(x, backwards(x.shape), backwards), device).permute(order);
+    return make(rearranged(x, backwards(x.shape), backwards)).permute(order);
   }
   if (layout == Layout::Reversed) {
     const auto mirrored = [&](Dims at) {
       for (int d = 0; d < rank; ++d) at[d] = x.shape[d] - 1 - at[d];
       return at;
     };
-    Tensor y = to_tensor(rearranged(x, x.shape, mirrored), device);
+    Tensor y = make(rearranged(x, x.shape, mirrored));
     for (int d = 0; d < rank; ++d) y = y.slice(d, {.step = -1});
     return y;
   }
@@ -159,10 +160,14 @@ Tensor arranged(const Array<T>& x, Layout layout, Device device) {
     Array<T> padded{rank == 0 ? Shape{1} : x.shape, {}};
     padded.shape[padded.shape.size() - 1] *= 2;
     for (const T value : x.values) padded.values.insert(padded.values.end(), {T(77), value});
-    const Tensor y = to_tensor(padded, device);
+    const Tensor y = make(padded);
     return rank == 0 ? y.select(0, 1) : y.slice(-1, {.start = 1, .step = 2});
   }
-  return to_tensor(x, device);
+  return make(x);
+}
+template <class T>
+Tensor arranged(const Array<T>& x, Layout layout, Device device) {
+  return arranged(x, layout, [&](const Array<T>& y) { return to_tensor(y, device); });
 }
 
 /// Shape, dtype and elements; the first that differs by more than `ulp` is shown.

@@ -30,7 +30,11 @@ constexpr OpcodeRow kOpcodes[] = {
 #undef TENON_OPCODE
 };
 
-constexpr DType kDTypes[] = {f32, f64, i32, u32, i64, u64, bool_};
+constexpr DType kDTypes[] = {
+#define TENON_DTYPE(name, NAME, code, bytes) DType::name,
+#include <tenon/dtypes.def>
+#undef TENON_DTYPE
+};
 constexpr std::uint32_t mask_of(DType dtype) {
   return 1u << static_cast<unsigned>(dtype);
 }
@@ -45,14 +49,10 @@ struct Item {
 
 class Generator {
  public:
-  Generator(std::uint64_t seed, const GeneratorOptions& options) : random_(seed), options_(options) {
-    if (options_.dtypes == 0) {
-      for (const DType dtype : kDTypes) options_.dtypes |= mask_of(dtype);
-    }
-  }
+  Generator(std::uint64_t seed, const GeneratorOptions& options) : random_(seed), options_(options) {}
 
   RandomProgram run() {
-    for (std::size_t i = 0, n = 1 + below(4); i < n; ++i) add_leaf(builder_.input(any_dtype()));
+    for (std::size_t i = 0, n = 1 + below(4); i < n; ++i) add_leaf(builder_.input(any_stored_dtype()));
     std::vector<DType> scalars;
     for (std::size_t i = 0, n = below(4); i < n; ++i) {
       scalars.push_back(below(4) == 0 ? u64 : any_dtype());
@@ -74,6 +74,14 @@ class Generator {
     for (;;) {
       const DType dtype = kDTypes[below(std::size(kDTypes))];
       if (computes(dtype)) return dtype;
+    }
+  }
+
+  bool is_stored(DType dtype) const { return (options_.stored & mask_of(dtype)) != 0; }
+  DType any_stored_dtype() {
+    for (;;) {
+      const DType dtype = any_dtype();
+      if (is_stored(dtype)) return dtype;
     }
   }
 
@@ -173,11 +181,13 @@ class Generator {
     return true;
   }
 
+  /// The last value and up to two others; a u32 that is not stored as an i32.
   void choose_outputs() {
-    builder_.output(items_.back().value);
-    for (std::size_t i = 0, n = below(3); i < n; ++i) {
-      const std::size_t made = items_.size() - leaves_;
-      builder_.output(items_[leaves_ + below(made)].value);
+    const std::size_t made = items_.size() - leaves_;
+    std::size_t chosen = items_.size() - 1;
+    for (std::size_t n = 1 + below(3); n-- > 0; chosen = leaves_ + below(made)) {
+      const Value value = items_[chosen].value;
+      builder_.output(is_stored(value.dtype()) ? value : bitcast(value, i32));
     }
   }
 
@@ -222,6 +232,16 @@ std::uint64_t special_float(std::mt19937_64& random) {
   return std::bit_cast<Bits>(random() % 2 == 0 ? values[choice] : -values[choice]);
 }
 
+/// A 16-bit float by its format: `one` is the bits of 1.
+std::uint64_t half_bits(std::mt19937_64& random, std::uint64_t one, std::uint64_t infinity,
+                        bool special) {
+  const std::uint64_t unit = infinity & ~(infinity << 1), sign = random() % 2 << 15;
+  const std::uint64_t values[] = {0, 1, unit - 1, unit, one, one + 1, one - 1, infinity, infinity - 1};
+  if (!special) return sign | (one - 4 * unit + random() % (8 * unit));
+  const std::size_t choice = random() % (std::size(values) + 1);
+  return choice == std::size(values) ? infinity | unit >> 1 : sign | values[choice];
+}
+
 /// Uniform in [-10, 10), a multiple of 2^-20.
 double plain_number(std::mt19937_64& random) {
   return static_cast<double>(random() % (20u << 20)) / (1 << 20) - 10;
@@ -249,13 +269,17 @@ std::uint64_t random_bits(std::mt19937_64& random, DType dtype) {
     case u64:
       return special ? special_integer<std::uint64_t>(random) : random();
     case u8:
+      return special ? special_integer<std::uint8_t>(random) : random() & 0xff;
     case i8:
-      return random() & 0xff;
+      return special ? special_integer<std::int8_t>(random) : random() & 0xff;
     case u16:
+      return special ? special_integer<std::uint16_t>(random) : random() & 0xffff;
     case i16:
+      return special ? special_integer<std::int16_t>(random) : random() & 0xffff;
     case f16:
+      return half_bits(random, 0x3c00, 0x7c00, special);
     case bf16:
-      return random() & 0xffff;
+      return half_bits(random, 0x3f80, 0x7f80, special);
   }
   return 0;
 }

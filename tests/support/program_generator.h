@@ -10,10 +10,12 @@
 namespace tenon::test {
 
 struct GeneratorOptions {
-  /// Dtypes that are computed with: bits 1 << code. Of f32, f64, i32, u32, i64, u64 and bool.
-  std::uint32_t dtypes = 0;  // 0: all seven
+  /// Dtypes that are computed with: bits 1 << code.
+  std::uint32_t dtypes = ~0u;
   /// Optional opcodes that may occur: bits 1 << opcode.
   std::uint64_t optional_opcodes = 0;
+  /// Dtypes that inputs and outputs may have: bits 1 << code.
+  std::uint32_t stored = ~0u;
 };
 
 struct RandomProgram {

@@ -1,12 +1,15 @@
 // See program_oracle.h. f32 transcendentals are computed in double and f64's in long double, then
-// rounded once; everything else is computed in the dtype itself.
+// rounded once; the 16-bit floats are computed in f32, then rounded once more; everything else is
+// computed in the dtype itself.
 #include "tests/support/program_oracle.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <type_traits>
+#include <vector>
 
 #include <tenon/plugin.h>
 
@@ -35,12 +38,73 @@ Bits store(T value) {
   }
 }
 
+/// A 16-bit float: all values from 0 up, by their bits.
+class HalfFormat {
+ public:
+  HalfFormat(int exponent_bits, int fraction_bits) {
+    const int least_exponent = 2 - (1 << (exponent_bits - 1));
+    const unsigned units = 1u << fraction_bits, infinity = ((1u << exponent_bits) - 1) << fraction_bits;
+    for (unsigned bits = 0; bits <= infinity; ++bits) {
+      const unsigned exponent = std::max(bits / units, 1u), leading = bits < units ? 0 : units;
+      values_.push_back(std::ldexp(static_cast<float>(bits % units + leading),
+                                   static_cast<int>(exponent) - 1 + least_exponent - fraction_bits));
+    }
+    beyond_ = 2 * std::ldexp(1.0L, std::ilogb(values_[infinity - 1]));
+  }
+
+  bool is_nan(Bits bits) const { return (bits & 0x7fff) >= values_.size(); }
+  float value(Bits bits) const {
+    const std::size_t magnitude = bits & 0x7fff;
+    if (is_nan(bits)) return std::numeric_limits<float>::quiet_NaN();
+    const float x =
+        magnitude + 1 == values_.size() ? std::numeric_limits<float>::infinity() : values_[magnitude];
+    return (bits & 0x8000) != 0 ? -x : x;
+  }
+
+  /// The bits of the closest value, the even ones of two.
+  Bits nearest(long double x) const {
+    const Bits sign = std::signbit(x) ? 0x8000 : 0;
+    if (std::isnan(x)) return sign | 0x7fff;
+    Bits low = 0, high = values_.size() - 1;
+    while (high - low > 1) {
+      const Bits middle = (low + high) / 2;
+      (at(middle) <= std::fabs(x) ? low : high) = middle;
+    }
+    const long double half = (at(low) + at(high)) / 2;
+    const bool up = std::fabs(x) > half || (std::fabs(x) == half && low % 2 == 1);
+    return sign | (up ? high : low);
+  }
+
+ private:
+  /// Infinity counts as the value that would come next.
+  long double at(Bits bits) const { return bits + 1 == values_.size() ? beyond_ : values_[bits]; }
+
+  std::vector<float> values_;
+  long double beyond_;
+};
+
+bool is_half(int dtype) {
+  return dtype == TENON_DTYPE_F16 || dtype == TENON_DTYPE_BF16;
+}
+const HalfFormat& half_format(int dtype) {
+  static const HalfFormat f16_format(5, 10), bf16_format(8, 7);
+  return dtype == TENON_DTYPE_F16 ? f16_format : bf16_format;
+}
+
 /// Calls f with a value of the dtype's C++ type.
 template <class F>
 auto with_type(int dtype, F f) {
   switch (dtype) {
     case TENON_DTYPE_BOOL:
       return f(bool{});
+    case TENON_DTYPE_U8:
+      return f(std::uint8_t{});
+    case TENON_DTYPE_I8:
+      return f(std::int8_t{});
+    case TENON_DTYPE_U16:
+      return f(std::uint16_t{});
+    case TENON_DTYPE_I16:
+      return f(std::int16_t{});
     case TENON_DTYPE_I32:
       return f(std::int32_t{});
     case TENON_DTYPE_U32:
@@ -162,7 +226,7 @@ T integer(int opcode, T a, T b) {
     case TENON_OP_SUB:
       return static_cast<T>(x - y);
     case TENON_OP_MUL:
-      return static_cast<T>(x * y);
+      return static_cast<T>(std::uint64_t{x} * y);
     case TENON_OP_DIV:
     case TENON_OP_REM:
       return divide(opcode, a, b);
@@ -224,27 +288,43 @@ Bits arithmetic(int opcode, int dtype, Bits a, Bits b, Bits c) {
   });
 }
 
+/// The same value as an f32, for a 16-bit float.
+Operand widened(Operand x) {
+  if (!is_half(x.dtype)) return x;
+  return {store(half_format(x.dtype).value(x.bits)), TENON_DTYPE_F32};
+}
+
+Bits cast(Operand from, int to) {
+  return with_type(widened(from).dtype, [&]<class From>(From) {
+    const From x = load<From>(widened(from).bits);
+    if (is_half(to)) return half_format(to).nearest(static_cast<long double>(x));
+    return with_type(to, [&]<class To>(To) { return store(convert<To>(x)); });
+  });
+}
+
 Bits execute(const TenonInstruction& i, Operand a, Operand b, Operand c) {
   switch (i.opcode) {
     case TENON_OP_LT:
     case TENON_OP_LE:
     case TENON_OP_EQ:
     case TENON_OP_NE:
-      return with_type(a.dtype, [&]<class T>(T) {
-        return store(compared(i.opcode, load<T>(a.bits), load<T>(b.bits)));
+      return with_type(widened(a).dtype, [&]<class T>(T) {
+        return store(compared(i.opcode, load<T>(widened(a).bits), load<T>(widened(b).bits)));
       });
     case TENON_OP_SELECT:
       return load<bool>(a.bits) ? b.bits : c.bits;
     case TENON_OP_CAST:
-      return with_type(a.dtype, [&]<class From>(From) {
-        return with_type(i.dtype, [&]<class To>(To) { return store(convert<To>(load<From>(a.bits))); });
-      });
+      return cast(a, i.dtype);
     case TENON_OP_BITCAST:
       return a.bits;
     case TENON_OP_PHILOX:
       return philox_word(a.bits, b.bits, c.bits);
     default:
-      return arithmetic(i.opcode, i.dtype, a.bits, b.bits, c.bits);
+      if (!is_half(i.dtype)) return arithmetic(i.opcode, i.dtype, a.bits, b.bits, c.bits);
+      return cast(
+          {arithmetic(i.opcode, TENON_DTYPE_F32, widened(a).bits, widened(b).bits, widened(c).bits),
+           TENON_DTYPE_F32},
+          i.dtype);
   }
 }
 
@@ -257,13 +337,14 @@ int operand_count(int opcode) {
 }
 
 bool is_float(int dtype) {
-  return dtype == TENON_DTYPE_F32 || dtype == TENON_DTYPE_F64;
+  return dtype == TENON_DTYPE_F32 || dtype == TENON_DTYPE_F64 || is_half(dtype);
 }
 
+/// A few ULP of f32 are at most one of a 16-bit float.
 double opcode_ulp(const TenonInstruction& i) {
   if (!is_float(i.dtype)) return 0;
 #define TENON_OPCODE(name, NAME, code, arity, group, ulp) \
-  if (i.opcode == code) return ulp;
+  if (i.opcode == code) return is_half(i.dtype) ? std::min<double>(ulp, 1) : ulp;
 #include <tenon/opcodes.def>
 #undef TENON_OPCODE
   return 0;
@@ -314,13 +395,14 @@ std::vector<Path> paths(const Block& block) {
 
 /// How many values of the dtype lie between two of them, one included; both zeros are one value.
 Bits distance(DType dtype, Bits x, Bits y) {
-  const Bits sign = dtype == f32 ? Bits{1} << 31 : Bits{1} << 63;
+  const Bits sign = Bits{1} << (8 * size_of(dtype) - 1);
   const Bits from = x & (sign - 1), to = y & (sign - 1);
   if ((x & sign) != (y & sign)) return from + to;
   return from > to ? from - to : to - from;
 }
 
 bool is_nan(DType dtype, Bits bits) {
+  if (is_half(static_cast<int>(dtype))) return half_format(static_cast<int>(dtype)).is_nan(bits);
   return dtype == f32 ? std::isnan(load<float>(bits)) : std::isnan(load<double>(bits));
 }
 
@@ -393,7 +475,7 @@ double tolerance(const program::Program& program, int output) {
 
 bool close(DType dtype, Bits got, Bits expected, double ulp) {
   if (got == expected) return true;
-  if (dtype != f32 && dtype != f64) return false;
+  if (!is_floating(dtype)) return false;
   if (is_nan(dtype, got) || is_nan(dtype, expected))
     return is_nan(dtype, got) && is_nan(dtype, expected);
   if (ulp == 0) return false;

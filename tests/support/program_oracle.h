@@ -1,6 +1,5 @@
 // An evaluator of elementwise programs that shares no code with core or plugins: what the numerics of
-// tenon/plugin.h say, one instruction and one element at a time. It knows f32, f64, i32, u32, i64, u64
-// and bool.
+// tenon/plugin.h say, one instruction and one element at a time.
 #pragma once
 
 #include <array>
@@ -23,7 +22,8 @@ inline constexpr double kEitherZero = 0.25;
 
 /// How many ULP a device's output may be off: 0 where only exactly rounded instructions lead to it,
 /// kEitherZero where a floating min or max is among them, opcodes.def's bound where its own instruction
-/// is inexact. Infinity where an inexact value feeds another instruction: no bound in ULP then exists.
+/// is inexact (1 for the 16-bit floats). Infinity where an inexact value feeds another instruction: no
+/// bound in ULP then exists.
 double tolerance(const program::Program& program, int output);
 
 /// Whether `got` is within `ulp` of `expected`. Any NaN equals any NaN; with ulp 0 zeros differ by

@@ -17,6 +17,7 @@ void add_common(CLI::App& app, CommonOptions& options) {
   add_plugin_option(app, options.plugins);
   app.add_option("--json", options.json, "write the result as JSON; - is standard output")
       ->type_name("FILE|-");
+  app.add_flag("--stats", options.stats, "also what each device did, and what it refused");
   app.add_flag("--quiet", options.quiet, "no progress and no table");
 }
 

@@ -33,6 +33,7 @@ struct CommonOptions {
   std::vector<std::string> plugins;
   std::string json;  ///< "" for none, "-" for stdout
   bool quiet = false;
+  bool stats = false;
 };
 
 void add_common(CLI::App& app, CommonOptions& options);

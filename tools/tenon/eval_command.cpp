@@ -26,7 +26,7 @@ struct EvalCommand {
     load_plugins(common.plugins);
     eval.device = common.device;
     const recipes::EvalResult result = recipes::evaluate(eval);
-    print(summary(result), to_json(result), common.json, common.quiet);
+    show(result, common);
     return 0;
   }
 };

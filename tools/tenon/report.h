@@ -9,6 +9,7 @@
 
 #include "tools/recipes/eval.h"
 #include "tools/recipes/train.h"
+#include "tools/tenon/command.h"
 
 namespace tenon::cli {
 
@@ -29,6 +30,11 @@ Json to_json(const recipes::EvalResult& result);
 std::string summary(const recipes::TrainResult& result);
 std::string summary(const recipes::EvalResult& result);
 
+/// What each device that did anything did since the process began: launches, kernels, memory, and every
+/// op that it refused, with what was done instead.
+std::string stats_text();
+Json stats_json();
+
 /// "1.23k", "4.56M".
 std::string short_number(double value);
 /// "7.8 GiB".
@@ -37,5 +43,14 @@ std::string short_bytes(std::uint64_t bytes);
 /// JSON to the target: "" for none, "-" for standard output, else a file, whole or not at all. And
 /// text to standard output, or to stderr where the JSON has taken that.
 void print(const std::string& text, const Json& json, const std::string& target, bool quiet);
+
+/// A command's result: its table or JSON, with the statistics where `options` ask for them.
+template <class Result>
+void show(const Result& result, const CommonOptions& options) {
+  Json json = to_json(result);
+  if (options.stats) json["stats"] = stats_json();
+  print(summary(result) + (options.stats ? "\n" + stats_text() : ""), json, options.json,
+        options.quiet);
+}
 
 }  // namespace tenon::cli

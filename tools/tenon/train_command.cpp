@@ -89,7 +89,7 @@ struct TrainCommand {
          .on_epoch = [&](const auto& epoch) { progress.epoch(epoch); },
          .should_stop = [] { return interrupt() != 0; }});
     progress.finish();
-    print(summary(result), to_json(result), common.json, common.quiet);
+    show(result, common);
     if (!result.interrupted) return 0;
     fmt::print(stderr, "tenon: interrupted; the model is in {}\n", *result.model);
     return 128 + interrupt();

@@ -1,6 +1,7 @@
 // Devices and the plugins they come from.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,9 +37,9 @@ struct DeviceStats {
   std::int64_t peak = 0;         ///< the most that `live` has been
   std::int64_t allocations = 0;  ///< from the plugin
   std::int64_t launches = 0;
-  std::int64_t kernels = 0;  ///< prepared
-  std::int64_t fallbacks =
-      0;  ///< ops, or parts of ops, that the device refused and the core ran otherwise
+  std::int64_t kernels = 0;     ///< prepared
+  std::int64_t fallbacks = 0;   ///< ops that the device refused and the core ran otherwise
+  std::int64_t host_bytes = 0;  ///< copied for ops that ran on a host device instead
 };
 
 /// A small handle on one device; devices live as long as the process.
@@ -51,8 +52,12 @@ class Device {
   const DeviceInfo& info() const;
   DeviceStats stats() const;
 
-  /// Returns when all work that any thread gave to the device has finished; throws what went wrong.
+  /// Returns when all work that any thread gave to the device has finished; throws what went wrong: the
+  /// first thing, the others go to the log. InvalidArgument for an index out of range; DeviceError for
+  /// the rest, also for what lasts longer than `timeout` (TENON_TIMEOUT=SECONDS, else without end); the
+  /// device is not lost by that, and may be waited for again.
   void synchronize() const;
+  void synchronize(std::chrono::nanoseconds timeout) const;
   /// Gives memory that the pool keeps for reuse back to the plugin.
   void empty_cache() const;
 

@@ -62,6 +62,16 @@ Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// NaN wins; over nothing InvalidArgument. The gradient is shared evenly among equal maxima.
 Tensor max(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor min(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+/// Where the greatest element stands along one dimension, or in row-major order over all: the first of
+/// equals, NaN wins; i64. Over nothing InvalidArgument.
+Tensor argmax(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
+/// The same of the least.
+Tensor argmin(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
+/// Whether any element is not zero (NaN is not); bool, false over nothing.
+Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+/// Whether no element is zero; bool, true over nothing.
+Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Sums x over broadcast dimensions, back to `shape`: the reverse of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
@@ -70,6 +80,28 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 /// (..., M, K) x (..., K, N) -> (..., M, N), leading dimensions broadcast; a 1-D operand is a row
 /// (left) or a column (right), and its dimension leaves the result. Operands promote.
 Tensor matmul(const Tensor& x, const Tensor& y);
+/// x · weightᵀ + bias: x (..., in), weight (out, in), bias (out,) or undefined, all of one dtype.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+/// c + x · y: x (M, K), y (K, N), c broadcasts to (M, N); all of one dtype.
+Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y);
+
+// --- Indexing. Indices are integers of any dtype; a negative one counts from the end. One that is out
+// of range is InvalidArgument: at once on a synchronous device, at the next wait on others ---
+
+/// Rows `index` (1-D) of x along `dim`, in their order.
+Tensor index_select(const Tensor& x, int dim, const Tensor& index);
+/// y[i][j] = x[index[i][j]][j] (dim 0, likewise others): shaped like index, whose other extents are at
+/// most x's.
+Tensor gather(const Tensor& x, int dim, const Tensor& index);
+
+enum class Scatter { assign, add, max, min };
+/// A copy of x that takes src[i][j] at [index[i][j]][j] (dim 0, likewise others), for each element of
+/// index, which no extent of src is below. assign: the last in row-major order stays. max and min have
+/// no gradient.
+Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& src,
+               Scatter how = Scatter::assign);
+/// Rows of weight (rows, width): (...) indices -> (..., width). Negative indices are out of range.
+Tensor embedding(const Tensor& weight, const Tensor& index);
 
 }  // namespace tenon
 #pragma GCC visibility pop

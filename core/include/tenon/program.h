@@ -36,6 +36,7 @@ int arity(Opcode opcode);
 class Builder;
 struct Derivative;
 struct Draft;
+struct Target;
 
 /// A value of a program that is being built.
 class Value {
@@ -70,18 +71,27 @@ class Program {
   std::span<const std::byte> bytes() const;
   /// Never reused; equal exactly for equal programs.
   std::uint64_t id() const;
-  /// "in0: f32, in1: f32, s0: f32", then one instruction a line: "%0: f32 = mul in0, 2: f32", at last
-  /// "return %0, %3".
+  /// What `parse` reads.
   std::string text() const;
 
   bool operator==(const Program& other) const { return id() == other.id(); }
 
  private:
-  friend class Builder;
+  friend Program seal(const Draft& draft);
   struct Data;
   explicit Program(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
+
+/// The program that a text describes; parse(p.text()) is p. Lines, in which # begins a comment:
+///
+///   in0: f32, in1: i32, s0: f32        inputs and scalars, each kind numbered from 0
+///   %0: f32 = mul in0, 0.5: f32        instructions, numbered from 0
+///   return %0, in1                     outputs
+///
+/// An operand is a name from a line above or a constant with its dtype: a decimal number, inf, nan,
+/// true, false, or the raw bits as in 0x7fc00001. InvalidArgument names the line and the column.
+Program parse(std::string_view text);
 
 /// Builds one program; values of different builders don't mix. Throws InvalidArgument where dtypes
 /// don't fit the opcode, and Unsupported beyond the ABI's limits (TENON_MAX_INSTRUCTIONS and so on).
@@ -110,7 +120,11 @@ class Builder {
  private:
   friend Derivative derive(const Program& forward, std::span<const int> wanted,
                            std::span<const int> given);
+<<<<<<< ours
+  friend Draft legalise(const Draft& draft, const Target& target);
   static Program seal(const Draft& canonical);
+=======
+>>>>>>> theirs
   std::unique_ptr<Draft> draft_;
 };
 

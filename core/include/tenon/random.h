@@ -1,26 +1,41 @@
-// Random numbers: Philox4x32-10 (Salmon et al., SC'11) keyed by element index, so the same seed gives
-// the same bits on every device.
+// Random numbers: Philox4x32-10 (Salmon et al., SC'11) keyed by element index and made into numbers by
+// exactly rounded operations alone, so the same seed gives the same bits on every device, in every
+// shape and order. Each draw of a tensor has a stream of 2^66 words of its own.
+//
+// The generator is advanced by one draw; where the dtype is not one that is drawn, or a parameter is
+// out of its range, InvalidArgument.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include <tenon/tensor.h>
 
 #pragma GCC visibility push(default)
 namespace tenon::random {
 
-/// A seed and how far it has been used; a copy goes its own way from there.
+/// A seed and the number of the next draw: all that a generator is.
+struct GeneratorState {
+  std::uint64_t seed = 0, offset = 0;
+  bool operator==(const GeneratorState&) const = default;
+};
+
+/// Gives each draw a stream; a copy goes its own way from there.
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
-  std::uint64_t seed() const { return seed_; }
+  explicit Generator(std::uint64_t seed = 0) : state_{seed, 0} {}
+  std::uint64_t seed() const { return state_.seed; }
+  std::uint64_t offset() const { return state_.offset; }
   /// The stream of the next draw: each draw of a tensor has one of its own.
-  std::uint64_t next_offset() { return offset_++; }
+  std::uint64_t next_offset() { return state_.offset++; }
+
+  /// To be kept, and to go on from later.
+  const GeneratorState& state() const { return state_; }
+  void set_state(const GeneratorState& state) { state_ = state; }
 
  private:
-  std::uint64_t seed_;
-  std::uint64_t offset_ = 0;
+  GeneratorState state_;
 };
 
 /// The generator that is used where none is given; a thread's own.
@@ -32,9 +47,36 @@ struct UniformOptions {
   double low = 0, high = 1;
 };
 
-/// Uniform in [low, high), f32 or f64: (w >> 8) · 2^-24 of one word, or 53 bits of two.
+/// Uniform in [low, high), both rounded to the dtype: low + (high - low) · u with 24 random bits of u,
+/// 53 in f64. f16 and bf16 are drawn in f32 and rounded once; high itself becomes the number below it.
 Tensor uniform(const Shape& shape, UniformOptions range = {}, TensorOptions options = {},
                Generator& generator = default_generator());
+
+struct NormalOptions {
+  double mean = 0, std = 1;
+};
+
+/// Normal, mean + std · z with z = √(-2 ln u) · sin(πa) (Box and Muller, 1958). u and a have 32 random
+/// bits each, so |z| < 6.77, and z is within 1e-6 of itself of the exact value; in f64 64 bits, 9.5
+/// and 2e-15. f16 and bf16 are drawn in f32 and rounded once. std is not negative.
+Tensor normal(const Shape& shape, NormalOptions options = {}, TensorOptions tensor_options = {},
+              Generator& generator = default_generator());
+
+/// True (1) with probability p, in [0, 1] and rounded to a multiple of 2^-32; bool unless told
+/// otherwise.
+Tensor bernoulli(const Shape& shape, double p, TensorOptions options = {},
+                 Generator& generator = default_generator());
+
+struct IntegersOptions {
+  Scalar low = 0;
+  std::optional<Scalar> high =
+      {};  ///< one more than the last; the dtype's greatest is the last if absent
+};
+
+/// Integers low .. high - 1, all in the dtype; i64 unless told otherwise. Each is as likely as another
+/// to within 2^-32 of its probability. The values of a range within i32 are those of every dtype.
+Tensor integers(const Shape& shape, IntegersOptions range = {}, TensorOptions options = {},
+                Generator& generator = default_generator());
 
 /// A random order of 0 .. count - 1, i64 (Fisher-Yates).
 Tensor permutation(std::int64_t count, TensorOptions options = {},

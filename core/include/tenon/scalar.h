@@ -6,7 +6,7 @@
 #include <limits>
 #include <type_traits>
 
-#include <tenon/dtype.h>
+#include <tenon/half.h>
 
 #pragma GCC visibility push(default)
 namespace tenon {
@@ -15,11 +15,10 @@ namespace tenon {
 /// (bool, integer, floating).
 class Scalar {
  public:
-  template <class T>
-    requires std::is_arithmetic_v<T>
+  template <Number T>
   Scalar(T value)  // NOLINT: implicit, so that `x * 2` works
-      : is_bool_(std::is_same_v<T, bool>), is_floating_(std::is_floating_point_v<T>) {
-    if constexpr (std::is_floating_point_v<T>) {
+      : is_bool_(std::is_same_v<T, bool>), is_floating_(FloatingNumber<T>) {
+    if constexpr (FloatingNumber<T>) {
       floating_ = static_cast<double>(value);
     } else {
       integer_ = static_cast<std::int64_t>(value);
@@ -35,7 +34,9 @@ class Scalar {
   T to() const {
     if constexpr (std::is_same_v<T, bool>)
       return is_floating_ ? floating_ != 0 : integer_ != 0;
-    else if constexpr (std::is_floating_point_v<T>)
+    else if constexpr (FloatingNumber<T> && sizeof(T) < sizeof(double))
+      return static_cast<T>(to_odd());
+    else if constexpr (FloatingNumber<T>)
       return static_cast<T>(to_double());
     else if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8)
       return static_cast<T>(bits(u64));
@@ -45,10 +46,13 @@ class Scalar {
   }
   /// Whether an integer is within the range of `dtype`; true for all else.
   bool fits(DType dtype) const;
-  /// The bits of this number as `dtype`, in the low bytes: what a program's scalar takes.
+  /// The bits of this number as `dtype`, rounded once, in the low bytes: what a program's scalar takes.
   std::uint64_t bits(DType dtype) const;
 
  private:
+  /// As a double that rounds to fewer bits as the number itself does.
+  double to_odd() const;
+
   double floating_ = 0;
   std::int64_t integer_ = 0;
   bool is_bool_ = false, is_floating_ = false, is_unsigned_ = false;

@@ -6,6 +6,8 @@
 #include <tenon/device.h>
 #include <tenon/dtype.h>
 #include <tenon/error.h>
+#include <tenon/fallback.h>
+#include <tenon/half.h>
 #include <tenon/io.h>
 #include <tenon/log.h>
 #include <tenon/nn.h>

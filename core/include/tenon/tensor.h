@@ -139,6 +139,7 @@ class Tensor {
   Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
   Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
   Tensor max(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor min(const Dims& dims = {}, bool keepdim = false) const;
 
   // --- Autograd ---
 
@@ -185,7 +186,7 @@ Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor empty_like(const Tensor& x);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
-/// 0, 1, .. count - 1; i64 unless told otherwise.
+/// 0, 1, .. count - 1; i64 unless told otherwise. InvalidArgument where an integer dtype ends before.
 Tensor arange(std::int64_t count, TensorOptions options = {});
 /// A copy of row-major `bytes`, of which there are numel(shape) times the element's.
 Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options);
@@ -229,22 +230,20 @@ struct Nested<std::initializer_list<L>> {
 /// The dtype that literals of a C++ type get.
 template <class T>
 constexpr DType literal_dtype() {
-  if constexpr (std::is_floating_point_v<T>)
+  if constexpr (FloatingNumber<T>)
     return f32;
   else if constexpr (std::is_same_v<T, bool>)
     return bool_;
   else
     return i64;
 }
-/// from_bytes of values of C++ type T, converted to what options say.
+/// from_bytes of elements of dtype `from`, converted on the host to what options say.
+Tensor from_elements(std::span<const std::byte> bytes, DType from, const Shape& shape,
+                     const TensorOptions& options);
 template <class T>
 Tensor from_plain(std::span<const T> values, const Shape& shape, DType dtype, TensorOptions options) {
-  const DType wanted = options.dtype.value_or(dtype);
-  const bool requires_grad = std::exchange(options.requires_grad, false);
-  using Number = typename Nested<T>::Element;
-  options.dtype = dtype_of<Number>;
-  Tensor x = from_bytes(std::as_bytes(values), shape, options).to(wanted);
-  return requires_grad ? x.set_requires_grad() : x;
+  options.dtype = options.dtype.value_or(dtype);
+  return from_elements(std::as_bytes(values), dtype_of<typename Nested<T>::Element>, shape, options);
 }
 template <class List>
 Tensor from_literals(const List& list, const TensorOptions& options) {
@@ -267,7 +266,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOpti
 template <class T>
 Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> values,
               TensorOptions options = {});
-/// A vector of any arithmetic type; the dtype is the element's.
+/// A vector of any type that a dtype has; the dtype is the element's.
 template <class T>
 Tensor tensor(const std::vector<T>& values, TensorOptions options = {}) {
   const Shape shape{static_cast<std::int64_t>(values.size())};

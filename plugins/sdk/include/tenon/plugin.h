@@ -121,7 +121,8 @@ typedef struct TenonDeviceInfo {
   uint32_t storage_dtypes; /* may be loaded, stored, cast */
   uint32_t compute_dtypes; /* may be computed with */
   uint32_t max_rank;       /* of an iteration space, at least 4; the core never sends more than 8 */
-  uint32_t max_instructions, max_inputs, max_outputs, max_scalars, max_constants; /* of a program */
+  /* of a program, at least 4, 2, 1, 3, 3: the core splits what is larger */
+  uint32_t max_instructions, max_inputs, max_outputs, max_scalars, max_constants;
   uint32_t mem_alignment;         /* of every allocation in bytes, a power of two, at least 256 */
   uint32_t import_alignment;      /* of imported host memory in bytes, a power of two */
   int32_t dlpack_type, dlpack_id; /* DLDeviceType and device_id; type 0 where DLPack has none */

@@ -2,8 +2,10 @@
 //
 //   status.h        errors as exceptions inside, as codes at the border
 //   structs.h       structs of another minor version
+//   half.h          the 16-bit floats
 //   dtype.h         dtypes as C++ types
 //   opcode.h        opcodes: operands and dtypes
+//   arithmetic.h    opcodes: what they mean
 //   view.h          descriptions and packs, read
 //   check.h         descriptions, validated
 //   walk.h          strided iteration
@@ -13,8 +15,10 @@
 // Compile a plugin with hidden visibility: two plugins in one process share nothing then.
 #pragma once
 
+#include <tenon/sdk/arithmetic.h>
 #include <tenon/sdk/check.h>
 #include <tenon/sdk/dtype.h>
+#include <tenon/sdk/half.h>
 #include <tenon/sdk/host_memory.h>
 #include <tenon/sdk/opcode.h>
 #include <tenon/sdk/status.h>

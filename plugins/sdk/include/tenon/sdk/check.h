@@ -77,17 +77,63 @@ inline void check_program(const TenonProgram& head, size_t room) {
   }
 }
 
+inline bool is_core_kind(uint32_t kind) {
+  return kind >= TENON_KIND_ELEMENTWISE && kind <= TENON_KIND_SCATTER;
+}
+
 inline void check_operand(const TenonOp& op, const TenonOperandDesc& desc) {
   understand(desc.layout <= TENON_LAYOUT_INDEX, "layout", desc.layout);
+  understand((desc.flags & ~TENON_OPERAND_ALIGNED) == 0, "operand flag", desc.flags);
   if (desc.layout == TENON_LAYOUT_ABSENT) {
-    return require(op.kind > TENON_KIND_SCATTER,
-                   "an operand is missing");  // no core kind has optional ones
+    return require(!is_core_kind(op.kind), "an operand is missing");  // none of theirs is optional
   }
   understand(is_dtype(desc.dtype), "dtype", desc.dtype);
   require(desc.rank <= TENON_MAX_RANK, "an operand's rank");
-  require((op.kind == TENON_KIND_MATMUL) == (desc.table_at != 0), "table_at");
+  if (op.kind == TENON_KIND_MATMUL) {
+    require(desc.table_at != 0 || desc.rank == 0, "table_at");
+  } else if (is_core_kind(op.kind)) {
+    require(desc.table_at == 0, "table_at");
+    require(desc.rank == op.rank, "an operand's rank");
+  }
   if (desc.table_at != 0) {
     require_array<int64_t>(desc.table_at, 2u * desc.rank, op.total_size, "table_at");
+  }
+}
+
+inline void check_attachment(const OpView& op, const TenonAttachment& attachment) {
+  const TenonOp& head = op.head();
+  understand(attachment.slot <= TENON_SLOT_EPILOGUE, "attachment", attachment.slot);
+  require(op.attachment(attachment.slot) == &attachment, "two attachments in one slot");
+  require(attachment.operand <= head.operand_count, "an attachment's first operand");
+  require_array<uint64_t>(attachment.program_at, sizeof(TenonProgram) / 8, head.total_size,
+                          "program_at");
+  check_program(array_at<TenonProgram>(head, attachment.program_at, 1)[0],
+                head.total_size - attachment.program_at);
+}
+
+/// No attachment but in `slot`: another kind's may get a meaning in a later minor version.
+inline void check_only_slot(const OpView& op, uint16_t slot) {
+  for (const TenonAttachment& attachment : op.attachments()) {
+    if (attachment.slot == slot) continue;
+    throw Unsupported("an attachment in slot " + std::to_string(attachment.slot) + " of kind " +
+                      std::to_string(op.kind()) + " is not known here");
+  }
+}
+
+/// The kind's attributes, all of T.
+template <class T>
+T check_attrs(const OpView& op) {
+  const auto attrs = op.attrs<T>();
+  require(attrs.struct_size >= sizeof(T), "the kind's attributes");
+  return attrs;
+}
+
+/// Outputs have elements of their own: they are not stretched.
+inline void check_outputs(const OpView& op) {
+  require(op.output_count() >= 1, "no output");
+  for (const TenonOperandDesc& output : op.operands().first(op.output_count())) {
+    require(output.layout == TENON_LAYOUT_CONTIGUOUS || output.layout == TENON_LAYOUT_STRIDED,
+            "an output's layout");
   }
 }
 
@@ -106,6 +152,8 @@ inline void check_slot(const OpView& op, uint16_t slot, size_t first, size_t fro
 }
 
 inline void check_elementwise(const OpView& op) {
+  check_only_slot(op, TENON_SLOT_BODY);
+  check_outputs(op);
   require(op.attachment(TENON_SLOT_BODY) != nullptr, "no BODY");
   check_slot(op, TENON_SLOT_BODY, op.output_count(), 0, op.output_count());
   const ProgramView body = op.program(*op.attachment(TENON_SLOT_BODY));
@@ -114,44 +162,103 @@ inline void check_elementwise(const OpView& op) {
   }
 }
 
+/// Result i of a REDUCE.
+inline void check_reduction(const OpView& op, uint32_t code, size_t i) {
+  const uint8_t result = op.operands()[i].dtype;
+  understand(code >= TENON_REDUCE_SUM && code <= TENON_REDUCE_ALL, "reduction", code);
+  if (code == TENON_REDUCE_SUM || code == TENON_REDUCE_PROD) {
+    require(op.acc_dtype() > TENON_DTYPE_BOOL, "a sum without a number's acc_dtype");
+  }
+  if (code == TENON_REDUCE_ARGMAX || code == TENON_REDUCE_ARGMIN) {
+    require(result == TENON_DTYPE_I32 || result == TENON_DTYPE_I64, "a position of another dtype");
+  }
+  if (code == TENON_REDUCE_ANY || code == TENON_REDUCE_ALL) {
+    require(result == TENON_DTYPE_BOOL, "a truth value of another dtype");
+  }
+}
+
 inline void check_reduce(const OpView& op) {
-  const auto attrs = op.attrs<TenonReduceAttrs>();
-  require(op.output_count() >= 1 && op.output_count() <= TENON_MAX_OUTPUTS, "the number of results");
+  const auto attrs = check_attrs<TenonReduceAttrs>(op);
+  check_only_slot(op, TENON_SLOT_PROLOGUE);
+  check_outputs(op);
+  require(op.output_count() <= TENON_MAX_OUTPUTS, "the number of results");
   require(attrs.axes >> op.rank() == 0, "axes beyond the rank");
+  understand(op.acc_dtype() == TENON_DTYPE_NONE || is_dtype(op.acc_dtype()), "acc_dtype",
+             op.acc_dtype());
   check_slot(op, TENON_SLOT_PROLOGUE, op.output_count(), 0, op.output_count());
   if (op.attachment(TENON_SLOT_PROLOGUE) == nullptr) {
     require(op.output_count() == 1 && op.operands().size() == 2, "one result and one input");
   }
-  for (size_t i = 0; i < op.output_count(); ++i) {
-    const uint32_t code = attrs.operators[i];
-    understand(code >= TENON_REDUCE_SUM && code <= TENON_REDUCE_ALL, "reduction", code);
+  for (size_t i = 0; i < op.output_count(); ++i) check_reduction(op, attrs.operators[i], i);
+}
+
+/// Dimension d of a MATMUL operand, counted from the last; one of lower rank is stretched.
+inline int64_t extent_from_last(const OpView& op, size_t operand, size_t d) {
+  const Dims extents = op.extents(operand);
+  return d < extents.size() ? extents[extents.size() - 1 - d] : 1;
+}
+
+/// What is known of a MATMUL's extents agrees.
+inline void check_extents(const OpView& op) {
+  const auto extent = [&](size_t operand, size_t d) { return extent_from_last(op, operand, d); };
+  const auto agree = [](int64_t x, int64_t y) {
+    return x == y || x == TENON_DYNAMIC || y == TENON_DYNAMIC;
+  };
+  for (size_t i = 0; i < op.operands().size(); ++i) {
+    for (const int64_t it : op.extents(i)) require(it >= 0 || it == TENON_DYNAMIC, "an extent");
   }
+  require(agree(extent(0, 1), extent(1, 1)) && agree(extent(0, 0), extent(2, 0)) &&
+              agree(extent(1, 0), extent(2, 1)),
+          "extents of a product that do not fit");
+  for (size_t i = 1; i < op.operands().size(); ++i) {
+    for (size_t d = i < 3 ? 2 : 0; d < op.rank(); ++d) {
+      require(agree(extent(i, d), extent(0, d)) || extent(i, d) == 1, "extents that do not fit dst's");
+    }
+  }
+}
+
+inline void check_epilogue(const OpView& op) {
+  const TenonAttachment* attachment = op.attachment(TENON_SLOT_EPILOGUE);
+  if (attachment == nullptr) return require(op.operands().size() == 3, "operands without an EPILOGUE");
+  check_slot(op, TENON_SLOT_EPILOGUE, 3, 1, 1);
+  const ProgramView program = op.program(*attachment);
+  require(program.input_dtype(0) == op.acc_dtype(), "an EPILOGUE's input 0 is not in acc_dtype");
+  require(program.output_dtype(0) == op.operands()[0].dtype, "a result's dtype");
 }
 
 inline void check_matmul(const OpView& op) {
+  const auto attrs = check_attrs<TenonMatmulAttrs>(op);
+  understand(attrs.accumulate <= 1, "accumulate", attrs.accumulate);
+  check_only_slot(op, TENON_SLOT_EPILOGUE);
   require(op.output_count() == 1 && op.operands().size() >= 3, "dst, a and b");
-  for (size_t i = 0; i < 3; ++i) {
-    require(op.operands()[i].layout == TENON_LAYOUT_STRIDED ||
-                op.operands()[i].layout == TENON_LAYOUT_CONTIGUOUS,
-            "a matrix without memory");
-    require(op.operands()[i].rank >= 2, "a matrix of rank below 2");
-    require(op.operands()[i].rank <= op.operands()[0].rank, "a matrix of higher rank than dst");
+  require(op.operands()[0].rank == op.rank(), "dst's rank");
+  for (size_t i = 0; i < op.operands().size(); ++i) {
+    const TenonOperandDesc& operand = op.operands()[i];
+    require(operand.rank <= op.rank(), "an operand of higher rank than dst");
+    if (i >= 3) continue;
+    require(operand.rank >= 2, "a matrix of rank below 2");
+    require(operand.layout == TENON_LAYOUT_STRIDED || operand.layout == TENON_LAYOUT_CONTIGUOUS,
+            "a matrix's layout");
   }
   understand(is_dtype(op.acc_dtype()), "acc_dtype", op.acc_dtype());
-  if (op.attachment(TENON_SLOT_EPILOGUE) == nullptr) {
-    require(op.operands().size() == 3, "operands without an EPILOGUE");
-  } else {
-    check_slot(op, TENON_SLOT_EPILOGUE, 3, 1, 1);
-  }
+  check_extents(op);
+  check_epilogue(op);
 }
 
 inline void check_indexed(const OpView& op) {
-  const auto attrs = op.attrs<TenonIndexAttrs>();
+  const auto attrs = check_attrs<TenonIndexAttrs>(op);
+  const bool gather = op.kind() == TENON_KIND_GATHER;
+  check_only_slot(op, UINT16_MAX);
   require(op.output_count() == 1 && attrs.index_count >= 1, "dst and an index");
   require(op.operands().size() == 2 + size_t{attrs.index_count}, "dst, src and the indices");
   require(op.operands()[0].dtype == op.operands()[1].dtype, "dst and src of one dtype");
+  require(op.operands()[0].layout != TENON_LAYOUT_INDEX, "dst without memory");
   require(op.operands()[1].layout != TENON_LAYOUT_INDEX, "src without memory");
-  understand(attrs.how <= TENON_SCATTER_MIN, "scatter", attrs.how);
+  for (const TenonOperandDesc& index : op.operands().subspan(2)) {
+    require(index.dtype > TENON_DTYPE_BOOL && index.dtype < TENON_DTYPE_F16, "an index's dtype");
+  }
+  if (gather) check_outputs(op);
+  understand(attrs.how <= (gather ? 0 : TENON_SCATTER_MIN), "how", attrs.how);
 }
 
 /// Calls the kind's own check.
@@ -193,17 +300,9 @@ inline void check(const TenonOp& head) {
     require_array<uint32_t>(head.attrs_at, 1, size, "attrs_at");
     require(array_at<uint32_t>(head, head.attrs_at, 1)[0] <= size - head.attrs_at, "attrs_at");
   }
+  require(!is_core_kind(head.kind) || head.index_width == 32 || head.index_width == 64, "index_width");
   for (const TenonOperandDesc& desc : op.operands()) check_operand(head, desc);
-  for (const TenonOperandDesc& output : op.operands().first(op.output_count())) {
-    require(output.layout != TENON_LAYOUT_INDEX, "an output without memory");
-  }
-  for (const TenonAttachment& attachment : op.attachments()) {
-    understand(attachment.slot <= TENON_SLOT_EPILOGUE, "attachment", attachment.slot);
-    require(attachment.operand <= head.operand_count, "an attachment's first operand");
-    require_array<uint64_t>(attachment.program_at, sizeof(TenonProgram) / 8, size, "program_at");
-    check_program(array_at<TenonProgram>(head, attachment.program_at, 1)[0],
-                  size - attachment.program_at);
-  }
+  for (const TenonAttachment& attachment : op.attachments()) check_attachment(op, attachment);
   check_kind(op);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <tenon/plugin.h>
+#include <tenon/sdk/half.h>
 #include <tenon/sdk/status.h>
 
 namespace tenon::sdk {
@@ -48,7 +49,7 @@ inline std::string name_of(uint32_t dtype) {
   }
 }
 
-/// The code of a C++ type. 16-bit floats have none: a plugin that computes them brings its own types.
+/// The code of a C++ type; 0 where it is no dtype.
 template <class T>
 constexpr uint8_t dtype_of() {
   if constexpr (std::is_same_v<T, bool>) return TENON_DTYPE_BOOL;
@@ -60,6 +61,8 @@ constexpr uint8_t dtype_of() {
   if constexpr (std::is_same_v<T, int32_t>) return TENON_DTYPE_I32;
   if constexpr (std::is_same_v<T, uint64_t>) return TENON_DTYPE_U64;
   if constexpr (std::is_same_v<T, int64_t>) return TENON_DTYPE_I64;
+  if constexpr (std::is_same_v<T, half>) return TENON_DTYPE_F16;
+  if constexpr (std::is_same_v<T, bfloat16>) return TENON_DTYPE_BF16;
   if constexpr (std::is_same_v<T, float>) return TENON_DTYPE_F32;
   if constexpr (std::is_same_v<T, double>) return TENON_DTYPE_F64;
   return TENON_DTYPE_NONE;
@@ -70,10 +73,13 @@ struct Types {
   static constexpr uint32_t mask = (0u | ... | (1u << dtype_of<T>()));
 };
 
-using Floats = Types<float, double>;
-using Integers = Types<int32_t, uint32_t, int64_t, uint64_t>;
-using Numbers = Types<float, double, int32_t, uint32_t, int64_t, uint64_t>;
-using Everything = Types<bool, float, double, int32_t, uint32_t, int64_t, uint64_t>;
+template <class... A, class... B>
+Types<A..., B...> joined(Types<A...>, Types<B...>);
+
+using Floats = Types<float, double, half, bfloat16>;
+using Integers = Types<int32_t, int64_t, uint32_t, uint64_t, int8_t, int16_t, uint8_t, uint16_t>;
+using Numbers = decltype(joined(Floats{}, Integers{}));
+using Everything = decltype(joined(Numbers{}, Types<bool>{}));
 
 /// Calls body.operator()<T>() with the T of `dtype`; throws Unsupported where the list lacks it.
 template <class First, class... Rest, class Body>

@@ -1,8 +1,10 @@
 // What each opcode of a program means, for each C++ type that it takes: the rules of plugin.h and
 // opcodes.def, word for word. Functions bear the opcodes' names.
 //
-// Integers wrap, so they are computed unsigned. Transcendental functions of f32 are computed in f64
-// and rounded once. No contraction: compile with -ffp-contract=off.
+// Integers wrap, so they are computed unsigned. 16-bit floats are computed in f32 (half.h's Compute)
+// and rounded by the caller; only `cast`, `bitcast` and `select` take them as they are. Transcendental
+// functions of f32 are computed in f64 and rounded once. No contraction: compile with
+// -ffp-contract=off.
 #pragma once
 
 #include <bit>
@@ -11,7 +13,9 @@
 #include <limits>
 #include <type_traits>
 
-namespace reference::meaning {
+#include <tenon/sdk/half.h>
+
+namespace tenon::sdk::meaning {
 
 template <class T>
 constexpr bool is_float = std::is_floating_point_v<T>;
@@ -31,13 +35,13 @@ T rounded(F f, T x) {
   return static_cast<T>(f(static_cast<double>(x)));
 }
 
-/// `f` on the unsigned type of T's width, where wrapping is defined; on floats as they are.
+/// `f` on unsigned numbers, where wrapping is defined; on floats as they are.
 template <class T, class F>
 T wrapped(F f, T x, T y) {
   if constexpr (is_float<T>) {
     return f(x, y);
   } else {
-    using U = std::make_unsigned_t<T>;
+    using U = std::common_type_t<unsigned, std::make_unsigned_t<T>>;
     return static_cast<T>(f(static_cast<U>(x), static_cast<U>(y)));
   }
 }
@@ -83,7 +87,7 @@ T div(T x, T y) {
     if (y == 0) return 0;
     if (std::is_signed_v<T> && y == static_cast<T>(-1)) return neg(x);
   }
-  return x / y;
+  return static_cast<T>(x / y);
 }
 
 template <class T>
@@ -92,7 +96,7 @@ T rem(T x, T y) {
     return std::fmod(x, y);
   } else {
     if (y == 0 || (std::is_signed_v<T> && y == static_cast<T>(-1))) return 0;
-    return x % y;
+    return static_cast<T>(x % y);
   }
 }
 
@@ -142,7 +146,7 @@ int count(T y) {
 
 template <class T>
 T shl(T x, T y) {
-  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(x) << count(y));
+  return static_cast<T>(static_cast<uint64_t>(x) << count(y));
 }
 
 template <class T>
@@ -152,17 +156,8 @@ T shr(T x, T y) {
 
 template <class T>
 T mulhi(T x, T y) {
-  if constexpr (sizeof(T) == 4) {
-    return static_cast<T>((int64_t{x} * int64_t{y}) >> 32);
-  } else {
-    __extension__ using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
-    return static_cast<T>((Wide{x} * Wide{y}) >> 64);
-  }
-}
-
-template <>
-inline uint32_t mulhi(uint32_t x, uint32_t y) {
-  return static_cast<uint32_t>((uint64_t{x} * uint64_t{y}) >> 32);
+  __extension__ using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
+  return static_cast<T>((Wide{x} * Wide{y}) >> (8 * sizeof(T)));
 }
 
 template <class T>
@@ -194,9 +189,11 @@ T select(bool condition, T x, T y) {
 
 template <class R, class T>
 R cast(T x) {
-  if constexpr (std::is_same_v<R, bool>) {
+  if constexpr (is_float16<T>) {
+    return cast<R>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<R, bool>) {
     return x != T{0};
-  } else if constexpr (is_float<T> && !is_float<R>) {
+  } else if constexpr (is_float<T> && std::is_integral_v<R>) {
     constexpr R least = std::numeric_limits<R>::min(), greatest = std::numeric_limits<R>::max();
     if (is_nan(x)) return 0;
     if (x <= static_cast<T>(least)) return least;
@@ -240,22 +237,22 @@ T fma(T x, T y, T z) {
   return std::fma(x, y, z);
 }
 
-#define REFERENCE_IN_F64(name)                                \
+#define TENON_IN_F64(name)                                    \
   template <class T>                                          \
   T name(T x) {                                               \
     return rounded([](double v) { return std::name(v); }, x); \
   }
-REFERENCE_IN_F64(exp)
-REFERENCE_IN_F64(exp2)
-REFERENCE_IN_F64(expm1)
-REFERENCE_IN_F64(log)
-REFERENCE_IN_F64(log2)
-REFERENCE_IN_F64(log1p)
-REFERENCE_IN_F64(sin)
-REFERENCE_IN_F64(cos)
-REFERENCE_IN_F64(tanh)
-REFERENCE_IN_F64(erf)
-#undef REFERENCE_IN_F64
+TENON_IN_F64(exp)
+TENON_IN_F64(exp2)
+TENON_IN_F64(expm1)
+TENON_IN_F64(log)
+TENON_IN_F64(log2)
+TENON_IN_F64(log1p)
+TENON_IN_F64(sin)
+TENON_IN_F64(cos)
+TENON_IN_F64(tanh)
+TENON_IN_F64(erf)
+#undef TENON_IN_F64
 
 template <class T>
 T rsqrt(T x) {
@@ -301,4 +298,4 @@ uint32_t philox(T index, T offset, T seed) {
   return counter[index & 3];
 }
 
-}  // namespace reference::meaning
+}  // namespace tenon::sdk::meaning
