@@ -101,7 +101,7 @@ class Case {
   }
 
   std::vector<Bits> run(const ops::Lowered* lowered) const {
-    ops::run("test", program_, lowered, {&operands_, 1});
+    EXPECT_FALSE(ops::run_lowered("test", program_, lowered, {&operands_, 1}));
     return outputs();
   }
   std::vector<Bits> run() const {
@@ -213,8 +213,7 @@ class DevicePrograms : public testing::TestWithParam<std::string> {
 
     const TenonDeviceInfo& info = device_.state().limits();
     const program::DTypeMasks dtypes{info.storage_dtypes, info.compute_dtypes};
-    const ops::Lowered steps{split(decode(p.program), {}, dtypes, program::Cut::EachInstruction),
-                             false};
+    const ops::Lowered steps{split(decode(p.program), {}, dtypes, program::Cut::EachInstruction), ""};
     expect_close(p.program, Case(p, seed, device_).run(&steps), whole);
     const LimitedDevice& limited = *limited_[seed % limited_.size()];
     expect_close(p.program, Case(p, seed, limited.device()).run(), whole);

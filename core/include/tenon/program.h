@@ -120,11 +120,7 @@ class Builder {
  private:
   friend Derivative derive(const Program& forward, std::span<const int> wanted,
                            std::span<const int> given);
-<<<<<<< ours
   friend Draft legalise(const Draft& draft, const Target& target);
-  static Program seal(const Draft& canonical);
-=======
->>>>>>> theirs
   std::unique_ptr<Draft> draft_;
 };
 
