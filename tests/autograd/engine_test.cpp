@@ -18,6 +18,7 @@
 
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
+#include "tests/support/threads.h"
 #include "tests/support/thrown.h"
 
 namespace tenon::test {
@@ -358,12 +359,9 @@ TEST_P(Engine, CreateGraphGivesDifferentiableGradients) {
 
 TEST_P(Engine, ThreadsGoBackwardIntoSharedLeaves) {
   const Tensor x = leaf({1, 2}), shared = leaf({5});
-  const auto work = [&](float weight) {
-    for (int i = 0; i < 25; ++i) ((x * weight).sum() * shared).backward();
-  };
-  std::vector<std::thread> threads;
-  for (const float weight : {1.0f, 2.0f, 3.0f}) threads.emplace_back(work, weight);
-  for (std::thread& thread : threads) thread.join();
+  on_threads(3, [&](int weight) {
+    for (int i = 0; i < 25; ++i) ((x * (weight + 1)).sum() * shared).backward();
+  });
   expect_grad(x, {25 * 6 * 5, 25 * 6 * 5});
   expect_grad(shared, {25 * 6 * 3});
 }

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <limits>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,6 +12,7 @@
 #include <tenon/program.h>
 
 #include "tests/support/devices.h"
+#include "tests/support/threads.h"
 #include "tests/support/thrown.h"
 
 namespace tenon::test {
@@ -129,18 +129,14 @@ TEST_P(Tape, ThreadsThatShareANodeGetOneGradientOrAnError) {
     const Tensor w = leaf({1, 2, 3});
     const Tensor h = w * w;
     int refused[2] = {0, 0};
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 2; ++i) {
-      threads.emplace_back([&, i] {
-        const Tensor y = (h * (2.0 + i)).sum();
-        try {
-          y.backward();
-        } catch (const Error&) {
-          refused[i] = 1;
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+    on_threads(2, [&](int i) {
+      const Tensor y = (h * (2.0 + i)).sum();
+      try {
+        y.backward();
+      } catch (const Error&) {
+        refused[i] = 1;
+      }
+    });
     ASSERT_EQ(refused[0] + refused[1], 1);  // the node can be run once
     const float factor = refused[0] == 1 ? 3 : 2;
     EXPECT_EQ(w.grad().to_vector<float>(), (std::vector<float>{2 * factor, 4 * factor, 6 * factor}));
@@ -151,20 +147,24 @@ thread_local std::vector<float>* seen_at_the_end = nullptr;
 struct ComputesAtTheEnd {
   std::string device_name;
   ~ComputesAtTheEnd() {
-    const Tensor x = tensor({1.0, 2.0}, {.device = device(device_name)});
-    *seen_at_the_end = (x + x).to_vector<float>();
+    try {
+      const Tensor x = tensor({1.0F, 2.0F}, {.device = device(device_name)});
+      *seen_at_the_end = (x + x).to_vector<float>();
+    } catch (const Error& error) {
+      ADD_FAILURE() << error.what();
+    }
   }
 };
 
 TEST_P(Tape, DestructorsOfAThreadMayStillCompute) {
   std::vector<float> seen;
-  std::thread([&] {
+  on_threads(1, [&](int) {
     seen_at_the_end = &seen;
     thread_local ComputesAtTheEnd last{
         GetParam()};  // destroyed after the thread's stream was given back
     last.device_name = GetParam();
     ones({2}, here_).to_vector<float>();
-  }).join();
+  });
   EXPECT_EQ(seen, (std::vector<float>{2, 4}));
 }
 

@@ -74,7 +74,9 @@ Outcome Rig::finish() {
   std::uint64_t point = 0;
   const Outcome signalled = outcome("stream_signal", api().stream_signal(device_, stream_, &point));
   if (!signalled.ok()) return signalled;
-  return outcome("stream_sync", api().stream_sync(device_, stream_, point, -1));
+  std::int32_t code = TENON_NOT_READY;
+  while (code == TENON_NOT_READY) code = api().stream_sync(device_, stream_, point, -1);
+  return outcome("stream_sync", code);
 }
 
 TenonMem Rig::allocate(std::uint64_t bytes) {

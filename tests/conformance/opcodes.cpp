@@ -22,6 +22,7 @@ Typed typed(const Opcode& op, std::uint8_t dtype) {
 }
 
 void OpcodesOnDevice::check(const Typed& typed, const OperandValues& values) {
+  if (typed.operands.size() > rig.info().max_inputs) return refused(describe(typed));
   const auto n = static_cast<std::int64_t>(values[0].size());
   Program program;
   std::uint16_t refs[3] = {};

@@ -111,6 +111,7 @@ TEST_P(ElementwiseLayouts, TheOutputMayBeTheInput) {
 
 // An optimiser's step in small: several outputs in place, scalars, packs of different sizes.
 TEST_P(ElementwiseLayouts, PacksWithSharedScalarsAndSeveralOutputs) {
+  if (rig.info().max_inputs < 3 || rig.info().max_outputs < 2) GTEST_SKIP() << "it takes fewer";
   const std::uint8_t f32 = TENON_DTYPE_F32;
   Program program;
   const auto w = program.input(f32), m = program.input(f32), g = program.input(f32);
@@ -152,6 +153,7 @@ TEST_P(ElementwiseLayouts, PacksWithSharedScalarsAndSeveralOutputs) {
 }
 
 TEST_P(ElementwiseLayouts, OutputsMayBeInputsScalarsAndConstants) {
+  if (rig.info().max_outputs < 3) GTEST_SKIP() << "it takes fewer";
   const std::uint8_t i32 = TENON_DTYPE_I32;
   Program program;
   const auto x = program.input(i32);

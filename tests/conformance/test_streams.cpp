@@ -19,7 +19,9 @@ class Streams : public OnDevice {
     return point;
   }
   std::int32_t sync(TenonStream* stream, std::uint64_t point, std::int64_t timeout = -1) {
-    return rig.api().stream_sync(rig.device(), stream, point, timeout);
+    std::int32_t code = TENON_NOT_READY;
+    while (code == TENON_NOT_READY) code = rig.api().stream_sync(rig.device(), stream, point, timeout);
+    return code;
   }
   // An op that adds 1 to an i32 array in place.
   OpSpec increment(Array* x) {

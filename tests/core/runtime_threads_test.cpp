@@ -16,6 +16,7 @@
 #include <tenon/optim.h>
 
 #include "tests/support/devices.h"
+#include "tests/support/threads.h"
 
 namespace tenon::test {
 namespace {
@@ -25,9 +26,7 @@ constexpr int kThreads = 8;
 /// Calls f(0) .. f(7), each on a thread of its own.
 template <class F>
 void on_each(F&& f) {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) threads.emplace_back([&f, t] { f(t); });
-  for (std::thread& thread : threads) thread.join();
+  on_threads(kThreads, f);
 }
 
 class Threads : public testing::TestWithParam<std::string> {
@@ -172,7 +171,7 @@ TEST_P(Threads, TrainOneModelTogether) {
 
 TEST_P(Threads, ComeAndGo) {
   Tensor x = zeros({3}, here());
-  for (int i = 0; i < 60; ++i) std::thread([&] { x += 1; }).join();
+  for (int i = 0; i < 60; ++i) on_threads(1, [&](int) { x += 1; });
   EXPECT_THAT(x.to_vector<float>(), testing::Each(60));
 }
 

@@ -6,9 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/paths.h"
+#include "tests/support/promised.h"
 
 int main(int argc, char** argv) {
   setenv("TENON_PLUGIN_PATH", TENON_TEST_FAULTY_DIR ":" TENON_TEST_PLUGIN_DIR, 0);
   testing::InitGoogleMock(&argc, argv);
-  return RUN_ALL_TESTS();
+  return tenon::test::run_all_tests();
 }

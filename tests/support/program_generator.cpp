@@ -100,7 +100,7 @@ class Generator {
       case Group::BITCAST:
         return dtype != bool_;
       case Group::PHILOX:
-        return dtype == u64;
+        return dtype == u64 && computes(u32);
       case Group::COMPARE:
       case Group::SELECT:
       case Group::CAST:

@@ -433,7 +433,8 @@ typedef struct TenonPlugin {
   int32_t (*fill)(TenonDevice* device, TenonStream* stream, const TenonFill* fill); /* (optional) */
 
   /* streams: (optional) a timeline each. signal gives an increasing point that completes without
-   * further calls; wait and sync take signalled points only; a timeout is in ns, < 0 waits forever */
+   * further calls; wait and sync take signalled points only; a timeout is in ns, < 0 waits forever.
+   * Where sync answers TENON_NOT_READY it is to be asked again */
   int32_t (*stream_create)(TenonDevice* device, TenonStream** stream);
   void (*stream_destroy)(TenonDevice* device, TenonStream* stream);
   int32_t (*stream_signal)(TenonDevice* device, TenonStream* stream, uint64_t* point);
