@@ -382,7 +382,12 @@ TEST_F(Faults, AWaitRunsOutAndMayBeRepeated) {
 
 TEST_F(Faults, MemoryInUseStaysWhenAWaitRunsOut) {
   in_new_process({"TENON_TIMEOUT=0.01"}, [&] {
-    for (const std::int64_t size : {300'000, 600'000, 900'000}) zeros({size}, {.device = dev.device()});
+    {
+      std::vector<Tensor> held;
+      for (const std::int64_t size : {300'000, 600'000, 900'000}) {
+        held.push_back(zeros({size}, {.device = dev.device()}));
+      }
+    }
     dev->on_sync = [](std::int64_t) { return TENON_NOT_READY; };
     EXPECT_THAT(thrown([&] { empty_cache(dev.device()); }).text,
                 testing::HasSubstr("timed out after 0.01 s waiting for"));

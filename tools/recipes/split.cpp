@@ -10,8 +10,9 @@ namespace tenon::recipes {
 
 Split split_rows(std::int64_t count, double val_split, std::uint64_t seed, Device device) {
   random::Generator generator(seed);
-  const Indices order =
-      random::permutation(count, {.device = device}, generator).to_vector<std::int64_t>();
+  // i32: every device stores it.
+  const auto order =
+      random::permutation(count, {.dtype = i32, .device = device}, generator).to_vector<std::int32_t>();
   std::int64_t held_out = 0;
   if (val_split > 0) {
     if (count < 2)
@@ -21,7 +22,7 @@ Split split_rows(std::int64_t count, double val_split, std::uint64_t seed, Devic
     held_out = std::clamp<std::int64_t>(held_out, 1, count - 1);
   }
   const auto middle = order.begin() + held_out;
-  return {.train = {middle, order.end()}, .val = {order.begin(), middle}};
+  return {.train = Indices(middle, order.end()), .val = Indices(order.begin(), middle)};
 }
 
 }  // namespace tenon::recipes
