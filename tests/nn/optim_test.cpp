@@ -10,6 +10,7 @@
 #include <tenon/ops.h>
 #include <tenon/optim.h>
 
+#include "core/runtime/device_state.h"
 #include "tests/support/devices.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
@@ -85,6 +86,13 @@ class Optimisers : public testing::TestWithParam<std::string> {
     return where.stats().launches - before;
   }
 
+  /// A device of narrow limits runs a step in parts.
+  void step_in_one_launch(optim::Optimizer& optimizer) const {
+    const std::int64_t launches = launches_of_step(optimizer, on());
+    const bool whole = on().state().limits().max_instructions >= TENON_MAX_INSTRUCTIONS;
+    EXPECT_TRUE(launches == 1 || !whole) << launches << " launches";
+  }
+
   /// 50 steps of `optimizer` and of `plain` for each element.
   template <class Plain>
   void check(optim::Optimizer& optimizer, const std::vector<Parameter>& all, const Plain& plain) {
@@ -144,7 +152,7 @@ TEST_P(Optimisers, AStepIsOneLaunch) {
     optimizer->step();  // makes its state
     for (int t = 2; t < 5; ++t) {
       set_gradients(all, t);
-      EXPECT_EQ(launches_of_step(*optimizer, on()), 1);
+      step_in_one_launch(*optimizer);
     }
   };
   expect_one_launch([](const auto& all) { return std::make_unique<optim::SGD>(all, SGDOptions{}); });
@@ -166,7 +174,7 @@ TEST_P(Optimisers, AStepAfterBackwardIsOneLaunch) {
     if (t == 0) {
       adam.step();
     } else {
-      EXPECT_EQ(launches_of_step(adam, on()), 1);
+      step_in_one_launch(adam);
     }
   }
 }
@@ -214,7 +222,7 @@ TEST_P(Optimisers, AdamCountsEachParametersSteps) {
     if (t == 1 || t == 4) {
       adam.step();  // makes the running means
     } else {
-      EXPECT_EQ(launches_of_step(adam, on()), 1) << "whatever the counts";
+      step_in_one_launch(adam);  // whatever the counts
     }
   }
   PlainAdam plain{{.lr = 0.1}};
