@@ -29,7 +29,7 @@ std::int64_t bytes_of(const Storage& block) {
 Pool::Pool(DeviceState& device)
     : device_(device),
       direct_(pool_settings().direct),
-      granule_log2_(std::bit_width(std::max(device.limits().mem_alignment, kLeastAlignment)) - 1) {}
+      granule_log2_(std::countr_zero(std::max(device.limits().mem_alignment, kLeastAlignment))) {}
 
 StorageRef Pool::allocate(std::uint64_t bytes) {
   check_not_forked();

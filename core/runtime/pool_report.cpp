@@ -1,5 +1,7 @@
 // What the pool says of itself: figures, and the text when there is no memory.
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include <fmt/ranges.h>
 
@@ -38,9 +40,9 @@ std::string largest(const Segments& small, const Segments& big) {
   big.for_each(add);
   std::vector<Holder> holders;
   for (const auto& [key, count] : counts) holders.push_back({key.first, key.second, count});
-  std::stable_sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
-    return a.bytes * a.count > b.bytes * b.count;
-  });
+  const auto rank = [](const Holder& h) { return std::tuple(h.bytes * h.count, h.bytes, h.tag); };
+  std::sort(holders.begin(), holders.end(),
+            [&](const Holder& a, const Holder& b) { return rank(a) > rank(b); });
   std::vector<std::string> texts;
   for (const Holder& holder : holders) {
     if (texts.size() < kHoldersNamed) texts.push_back(holder.text());
