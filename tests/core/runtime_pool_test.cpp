@@ -8,6 +8,7 @@
 #include <tenon/optim.h>
 
 #include "tests/support/devices.h"
+#include "tests/support/limited_device.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
 
@@ -107,7 +108,7 @@ TEST_P(Pool, AWarmTrainingStepAsksThePluginForNothing) {
     EXPECT_EQ(memory().live, filled.live);
     EXPECT_EQ(after.kernels, before.kernels);
     EXPECT_GT(after.launches, before.launches);
-    EXPECT_EQ(after.fallbacks, 0);
+    EXPECT_TRUE(after.fallbacks == 0 || !takes_whole_programs(on()));
   });
 }
 

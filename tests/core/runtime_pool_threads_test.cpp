@@ -17,6 +17,7 @@
 #include "tests/support/devices.h"
 #include "tests/support/new_process.h"
 #include "tests/support/rounds.h"
+#include "tests/support/threads.h"
 
 namespace tenon::test {
 namespace {
@@ -34,13 +35,6 @@ class PoolThreads : public testing::TestWithParam<std::string> {
   Device on() const { return device(GetParam()); }
   TensorOptions here() const { return {.dtype = f32, .device = on()}; }
   MemoryStats stats() const { return memory_stats(on()); }
-
-  template <class F>
-  static void on_each(F&& f) {
-    std::vector<std::thread> threads;
-    for (int t = 0; t < kThreads; ++t) threads.emplace_back([&f, t] { f(t); });
-    for (std::thread& thread : threads) thread.join();
-  }
 };
 
 /// Where threads leave tensors for each other; no two that are there share memory.
@@ -86,17 +80,13 @@ void expect_apart(const std::deque<Tensor>& tensors) {
 TEST_P(PoolThreads, FreeWhatOthersMadeWhileOneTrims) {
   in_new_process(kPooled, [this] {
     Market market;
-    std::atomic<bool> over{false};
-    std::thread trimmer([&] {
-      while (!over) {
-        empty_cache(on());
-        const MemoryStats now = stats();
-        EXPECT_GE(now.peak, now.live);
-        EXPECT_GE(now.reserved, 0);
-        std::this_thread::yield();
-      }
-    });
-    on_each([&](int t) {
+    std::atomic<int> at_work{kThreads};
+    struct Leave {
+      std::atomic<int>& count;
+      ~Leave() { --count; }
+    };
+    const auto trade = [&](int t) {
+      const Leave leave{at_work};
       std::mt19937_64 random(static_cast<std::uint64_t>(t));
       for (std::uint64_t i = 0; i < rounds(60); ++i) {
         const auto count = static_cast<std::int64_t>(random() % 40 == 0 ? 400000 : random() % 3000 + 1);
@@ -107,9 +97,17 @@ TEST_P(PoolThreads, FreeWhatOthersMadeWhileOneTrims) {
         const Tensor first = x.slice(0, {.stop = 1});
         EXPECT_EQ((x - first).sum().item<float>(), 0) << "is all one value";
       }
-    });
-    over = true;
-    trimmer.join();
+    };
+    const auto trim = [&] {
+      while (at_work > 0) {
+        empty_cache(on());
+        const MemoryStats now = stats();
+        EXPECT_GE(now.peak, now.live);
+        EXPECT_GE(now.reserved, 0);
+        std::this_thread::yield();
+      }
+    };
+    on_threads(kThreads + 1, [&](int t) { t < kThreads ? trade(t) : trim(); });
     std::deque<Tensor> left = market.all();
     expect_apart(left);
     for (const Tensor& x : left) {
@@ -126,7 +124,7 @@ TEST_P(PoolThreads, FreeWhatOthersMadeWhileOneTrims) {
 TEST_P(PoolThreads, EndWhileTheirBlocksLive) {
   in_new_process(kPooled, [this] {
     std::vector<Tensor> kept(kThreads);
-    on_each([&](int t) {
+    on_threads(kThreads, [&](int t) {
       const MemoryTag tag("thread");
       Tensor gone = full({200}, 7, here());
       kept[static_cast<std::size_t>(t)] = full({100}, t, here());
@@ -176,7 +174,7 @@ TEST_P(PoolThreads, HaveAPeakWithinAMegabyteEach) {
     std::mutex mutex;
     std::condition_variable changed;
     int at_their_most = 0;
-    on_each([&](int t) {
+    on_threads(kThreads, [&](int t) {
       std::vector<Tensor> all;
       for (int i = 0; i < t * 32; ++i) all.push_back(empty({32 << 8}, here()));
       std::unique_lock lock(mutex);

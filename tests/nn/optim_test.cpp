@@ -10,8 +10,8 @@
 #include <tenon/ops.h>
 #include <tenon/optim.h>
 
-#include "core/runtime/device_state.h"
 #include "tests/support/devices.h"
+#include "tests/support/limited_device.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
 
@@ -89,8 +89,7 @@ class Optimisers : public testing::TestWithParam<std::string> {
   /// A device of narrow limits runs a step in parts.
   void step_in_one_launch(optim::Optimizer& optimizer) const {
     const std::int64_t launches = launches_of_step(optimizer, on());
-    const bool whole = on().state().limits().max_instructions >= TENON_MAX_INSTRUCTIONS;
-    EXPECT_TRUE(launches == 1 || !whole) << launches << " launches";
+    EXPECT_TRUE(launches == 1 || !takes_whole_programs(on())) << launches << " launches";
   }
 
   /// 50 steps of `optimizer` and of `plain` for each element.

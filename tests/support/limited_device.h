@@ -11,6 +11,13 @@
 
 namespace tenon::test {
 
+/// Whether the device takes every program of the ABI as it is, and attachments: what launches are
+/// counted by.
+inline bool takes_whole_programs(Device device) {
+  const TenonDeviceInfo& info = device.state().limits();
+  return info.max_instructions >= TENON_MAX_INSTRUCTIONS && info.opcodes != 0;
+}
+
 /// Opened beside the device `of` of the same plugin; closed with this, when no tensor of it may be
 /// left.
 class LimitedDevice {
