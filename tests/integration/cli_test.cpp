@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/data.h"
+#include "tests/support/paths.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -97,6 +98,20 @@ TEST(Train, JsonAloneIsOnStdoutAndTheTableOnStderr) {
   EXPECT_EQ(last.at("epoch"), 2);
   EXPECT_EQ(last.at("metrics"), json.at("metrics"));
   EXPECT_THAT(keys(json.at("metrics")), testing::ElementsAre("rmse", "mae", "r2"));
+}
+
+TEST(Train, StatsSayWhatTheDeviceDid) {
+  const ProcessResult result =
+      run_tenon(train({"--epochs", "1", "--stats", "--json", "-", "--device", "faulty:0"}),
+                {.env = {"TENON_FAULTY_MINIMAL=1", "TENON_PLUGIN_PATH=" TENON_TEST_FAULTY_DIR}});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto stats = nlohmann::json::parse(result.out).at("stats").at("faulty:0");
+  EXPECT_GT(stats.at("launches"), 10);
+  EXPECT_GT(stats.at("memory_peak"), 0);
+  EXPECT_EQ(stats.at("host_bytes"), 0);
+  const nlohmann::json epilogues{{"op", "linear"}, {"how", "epilogue apart"}, {"count", 11}};
+  EXPECT_THAT(stats.at("fallbacks"), testing::Contains(epilogues));
+  EXPECT_THAT(result.err, HasSubstr("faulty:0  linear  epilogue apart"));
 }
 
 TEST(Train, WritesJsonToAFileAndKeepsTheTable) {

@@ -17,7 +17,7 @@ std::vector<Device> busy_devices() {
 }  // namespace
 
 std::string stats_text() {
-  Table table;
+  Table table, fallbacks;
   table.add({"DEVICE", "LAUNCHES", "KERNELS", "MEMORY PEAK", "FALLBACKS", "COPIED TO HOST"});
   for (const Device& device : busy_devices()) {
     const DeviceStats stats = device.stats();
@@ -25,10 +25,12 @@ std::string stats_text() {
                short_bytes(static_cast<std::uint64_t>(memory_stats(device).peak)),
                std::to_string(stats.fallbacks),
                short_bytes(static_cast<std::uint64_t>(stats.host_bytes))});
-    for (const FallbackCount& one : fallback_counts(device))
-      table.add({"", one.op, one.how, "", std::to_string(one.count)});
+    for (const FallbackCount& one : fallback_counts(device)) {
+      fallbacks.add({device.name(), one.op, one.how, std::to_string(one.count)});
+    }
   }
-  return table.text();
+  const std::string list = fallbacks.text();
+  return table.text() + (list.empty() ? "" : "\nOps that ran another way:\n" + list);
 }
 
 Json stats_json() {

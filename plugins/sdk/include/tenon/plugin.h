@@ -45,7 +45,8 @@ enum {
   TENON_INDEX = -2,       /* GATHER or SCATTER met an index out of range; cleared by reporting it */
   TENON_OOM = -3,         /* no memory; the device still works */
   TENON_INTERNAL = -4,    /* anything unforeseen */
-  TENON_DEVICE_LOST = -5, /* sticky: every later call on the device answers it */
+  TENON_DEVICE_LOST = -5, /* sticky: every later call on the device answers it, and nothing that was
+                           * queued touches host memory any more */
   TENON_TIMEOUT = -6,
   TENON_ABI_MISMATCH = -7
 };
