@@ -80,11 +80,13 @@ ReduceLoop make_loop(const Reduction& work) {
 
 std::vector<runtime::OperandDesc> describe(const Reduction& work, const Loop& loop) {
   std::vector<runtime::OperandDesc> operands;
-  for (const Tensor& y : work.results) operands.push_back({.dtype = y.dtype()});
+  const auto add = [&](DType dtype) {
+    operands.push_back({.dtype = dtype, .layout = loop.operands[operands.size()].layout});
+  };
+  for (const Tensor& y : work.results) add(y.dtype());
   for (std::size_t i = 0; i < work.inputs.size(); ++i) {
     const Tensor& x = work.inputs[i].tensor;
-    const DType dtype = x.defined() ? x.dtype() : work.prologue->input_dtype(static_cast<int>(i));
-    operands.push_back({.dtype = dtype, .layout = loop.operands[work.results.size() + i].layout});
+    add(x.defined() ? x.dtype() : work.prologue->input_dtype(static_cast<int>(i)));
   }
   return operands;
 }
