@@ -38,6 +38,12 @@ program::Limits limits_of(const TenonDeviceInfo& info) {
           .constants = least(info.max_constants, TENON_MAX_CONSTANTS)};
 }
 
+/// An fma of three inputs can't be cut, only legalised.
+program::Target target_of(const TenonDeviceInfo& info, const program::Limits& limits) {
+  const std::uint64_t fma = limits.inputs < 3 ? std::uint64_t{1} << TENON_OP_FMA : 0;
+  return {info.opcodes & ~fma, info.storage_dtypes, info.compute_dtypes};
+}
+
 bool fits(const program::Draft& draft, const program::Limits& most) {
   const auto within = [](const auto& list, int limit) { return std::ssize(list) <= limit; };
   return within(draft.instructions, most.instructions) && within(draft.inputs, most.inputs) &&
@@ -55,8 +61,8 @@ std::string obstacle(const program::Draft& draft, const program::Limits& limits,
 
 std::unique_ptr<const Lowered> worked_out(const program::Program& program,
                                           const TenonDeviceInfo& info) {
-  const program::Target target{info.opcodes, info.storage_dtypes, info.compute_dtypes};
   const program::Limits limits = limits_of(info);
+  const program::Target target = target_of(info, limits);
   program::Draft draft = decode(program);
   const bool is_legal = program::is_legal(draft, target);
   const std::string reason = obstacle(draft, limits, is_legal);

@@ -130,6 +130,24 @@ TEST_P(Limited, InPlaceOpsReadWhatWasThereBefore) {
   }
 }
 
+TEST_P(Limited, FmaAndSelectOfThreeInputsTakeTwo) {
+  const Program p = program::parse(
+      "in0: f32, in1: f32, in2: f32, in3: bool\n%0: f32 = fma in0, in1, in2\n"
+      "%1: f32 = select in3, in0, in1\nreturn %0, %1");
+  const auto run = [&](Device device) {
+    std::vector<Tensor> inputs;
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      inputs.push_back(to_tensor(random_array<float>({200}, i), device));
+    }
+    inputs.push_back(to_tensor(random_array<bool>({200}, 3), device));
+    return elementwise(p, inputs);
+  };
+  const auto found = run(least_), wanted = run(whole_);
+  for (std::size_t i = 0; i < 2; ++i) {
+    expect_equals(found[i], Array<float>{{200}, wanted[i].to_vector<float>()});
+  }
+}
+
 TEST_P(Limited, MoreDimensionsAreWalkedOnTheHostInOneLaunch) {
   const auto x = whole_array<float>({2, 3, 2, 3, 2, 3}, 1);
   const Dims order{5, 4, 3, 2, 1, 0};
