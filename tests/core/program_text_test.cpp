@@ -111,7 +111,7 @@ TEST(ProgramText, PrintsEveryKindOfOperandAndLiteral) {
 
 TEST(ProgramText, PrintsUnusualNansAsBits) {
   Builder b;
-  for (const std::uint64_t bits : {0x7f800000, 0x7fc00000, 0x7fc00001}) {
+  for (const std::uint64_t bits : {0x7f800000u, 0x7fc00000u, 0x7fc00001u}) {
     b.output(b.constant_bits(f32, bits));
   }
   b.output(-b.constant_bits(f32, 0xff800000));
@@ -196,7 +196,7 @@ TEST(ProgramParser, NamesWhereAndWhatIsWrong) {
        "line 2, column 12: add takes numbers, not bool"},
   };
   for (const auto& [text, error] : rows) {
-    EXPECT_EQ(test::thrown([&, text = text] { parse(text); }),
+    EXPECT_EQ(test::thrown([&, program = text] { parse(program); }),
               test::invalid_argument(std::string("[program] ") + error))
         << text;
   }

@@ -368,7 +368,7 @@ TEST_F(FaultyFailures, AddressesAreAlignedAndNoMore) {
   host.set("alignment", "minimal");
   start();
   const auto* peek = static_cast<const FaultyPeek*>(api->get_ext("faulty.peek"));
-  for (const std::uint64_t bytes : {0, 1, 64, 100, 256, 4096, 100000}) {
+  for (const std::uint64_t bytes : {0u, 1u, 64u, 100u, 256u, 4096u, 100000u}) {
     const auto address = reinterpret_cast<std::uintptr_t>(peek->address(allocate(bytes)));
     EXPECT_EQ(address % 512, 256U) << bytes << " bytes";
   }
