@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
@@ -138,13 +139,27 @@ void launch(std::string_view op, const Reduction& work, const ReduceLoop& made,
   runtime::launch(op, work.device().state(), kernel, packs, accesses);
 }
 
+/// What the sums and products are kept in; nothing where one op can't keep them all.
+std::optional<DType> sums_dtype(const Reduction& work) {
+  std::optional<DType> dtype;
+  for (std::size_t i = 0; i < work.results.size(); ++i) {
+    if (work.operators[i] != TENON_REDUCE_SUM && work.operators[i] != TENON_REDUCE_PROD) continue;
+    const DType own = accumulator(work.results[i].dtype());
+    if (dtype.value_or(own) != own) return {};
+    dtype = own;
+  }
+  return dtype.value_or(accumulator(work.results.front().dtype()));
+}
+
 /// The whole reduction as one op.
 Refusal attempt_whole(std::string_view op, const Reduction& work) {
+  const std::optional<DType> acc_dtype = sums_dtype(work);
+  if (!acc_dtype) return "sums in several dtypes";
   const ReduceLoop made = make_loop(work);
   const std::vector<runtime::OperandDesc> operands = describe(work, made.loop);
   const TenonReduceAttrs attrs = attributes(work, made);
   runtime::OpDesc desc{.kind = TENON_KIND_REDUCE,
-                       .acc_dtype = static_cast<std::uint8_t>(accumulator(work.results[0].dtype())),
+                       .acc_dtype = static_cast<std::uint8_t>(*acc_dtype),
                        .index_width = made.loop.index_width,
                        .rank = made.loop.shape.size(),
                        .output_count = static_cast<int>(work.results.size()),

@@ -79,6 +79,25 @@ TEST_P(Kinds, AReductionHasSeveralResults) {
   }
 }
 
+/// Whatever stands first, sums are kept in a dtype of their own.
+TEST_P(Kinds, SumsBesidePlacesAndSumsInTwoDtypes) {
+  program::Builder b;
+  const auto x = b.input(f32);
+  b.output(x);
+  b.output(x);
+  b.output(cast(x, i32));
+  const ops::Reduction work{.shape = {4},
+                            .axes = 1,
+                            .results = {place({1}, i64), place({1}), place({1}, i32)},
+                            .operators = {TENON_REDUCE_ARGMAX, TENON_REDUCE_SUM, TENON_REDUCE_SUM},
+                            .inputs = {{tensor({0.25, 2.5, 0.5, 1.0}, here_)}},
+                            .prologue = b.build()};
+  ops::run("test", work);
+  expect_equals(work.results[0], Array<std::int64_t>{{1}, {1}});
+  expect_equals(work.results[1], Array<float>{{1}, {4.25}});
+  expect_equals(work.results[2], Array<std::int32_t>{{1}, {3}});
+}
+
 /// An index counts along the reduced dimension only: Σ i = 0 + 1 + 2 + 3.
 TEST_P(Kinds, AReductionTakesAnIndex) {
   program::Builder b;
