@@ -128,9 +128,9 @@ class GatherAndScatter : public OnDevice {
         }
         good = false;
       }
-      std::int64_t place = 0;
-      for (std::size_t d = 0; d < p.table.size(); ++d) place = place * p.table[d] + in_table[d];
-      job.places.push_back(good ? place : -1);
+      std::int64_t place = good ? 0 : -1;
+      for (std::size_t d = 0; d < p.table.size() && good; ++d) place = place * p.table[d] + in_table[d];
+      job.places.push_back(place);
     }
   }
 

@@ -67,7 +67,8 @@ TEST(PluginJson, IsTheCompiledHeader) {
 
 // Fields that follow each other from 0 to the struct's end leave no room for one that is not listed.
 TEST(PluginJson, ListsEveryField) {
-  for (const auto& [name, entry] : compiled()["structs"].items()) {
+  const Json json = compiled();
+  for (const auto& [name, entry] : json["structs"].items()) {
     std::size_t end = 0;
     for (const auto& [field, at] : entry["fields"].items()) {
       EXPECT_EQ(at["offset"], end) << name << "." << field;
