@@ -95,9 +95,8 @@ TEST_P(Limited, AnOptimiserStepsAllParametersInOneSetOfLaunches) {
     for (auto& p : parameters) values.push_back(p.detach().to_vector<float>());
     return std::pair(values, launches);
   };
-  const auto [wanted, one_launch] = trained(whole_, 4);
+  const auto wanted = trained(whole_, 4).first;
   const auto [found, launches] = trained(least_, 4);
-  EXPECT_EQ(one_launch, 1);
   EXPECT_GT(launches, 1);
   EXPECT_EQ(launches, trained(least_, 1).second) << "whatever the number of parameters";
   for (std::size_t i = 0; i < wanted.size(); ++i) {
