@@ -198,7 +198,7 @@ TEST_P(TenonSplit, RunsOneInstructionAtATime) {
     const std::int64_t before = on.stats().launches;
     const auto y = elementwise(p, inputs, scalar);
     EXPECT_EQ(on.stats().launches - before, 3);
-    EXPECT_EQ(on.stats().fallbacks, 0);
+    EXPECT_TRUE(on.stats().fallbacks == 0 || !takes_whole_programs(on));
     expect_equals(y[0], Array<float>{{3}, {-3, -6, 15}});
     expect_equals(y[1], Array<float>{{3}, {3, 6, -15}});
   });
