@@ -104,7 +104,12 @@ Tensor alias(const Tensor& x) {
   return other;
 }
 
-Saved::Saved(const Tensor& x) : tensor_(x), storage_(x.impl()->storage), version_(x.version()) {}
+// A leaf stays itself, since gradients find it by identity. All else is kept apart from what an op in
+// place may make of the tensor later: its new node would own this one, and this one the tensor.
+Saved::Saved(const Tensor& x)
+    : tensor_(x.is_leaf() && x.requires_grad() ? x : alias(x)),
+      storage_(x.impl()->storage),
+      version_(x.version()) {}
 
 const Tensor& Saved::get(std::string_view op) const {
   require(tensor_.impl()->storage.get() == storage_.get(),

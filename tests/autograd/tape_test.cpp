@@ -77,8 +77,11 @@ TEST_P(Tape, AResultCanBeAddedToInPlace) {
 TEST_P(Tape, RecordedWritesInPlaceDoNotKeepTheirTensorsAlive) {
   const Tensor y = tensor(std::vector<float>(1000), {.device = device_, .requires_grad = true});
   const auto once = [&] {
-    Tensor h = y + 1.0;
+    Tensor h = y + 1.0, constant = h.detach().clone();
     h *= y;
+    Tensor square = h * h, scaled = y * constant;
+    h *= square;  // both were saved for what they are now made of
+    constant += scaled;
   };
   once();
   const std::int64_t before = memory_stats(device_).live;
