@@ -4,6 +4,7 @@
 #include <tenon/data.h>
 
 #include "core/base/fail.h"
+#include "core/tensor/impl.h"
 
 namespace tenon::data {
 
@@ -35,7 +36,7 @@ TensorDataset::Column::Column(const char* label, const Tensor& tensor)
     : shape(checked(label, tensor).shape()),
       dtype(tensor.dtype()),
       device(tensor.device()),
-      bytes(static_cast<std::size_t>(tensor.numel() * size_of(tensor.dtype()))) {
+      bytes(static_cast<std::size_t>(byte_count("TensorDataset", tensor.shape(), tensor.dtype()))) {
   tensor.read(bytes);
 }
 

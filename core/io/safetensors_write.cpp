@@ -12,12 +12,13 @@
 #include "core/base/fail.h"
 #include "core/io/atomic_file.h"
 #include "core/io/safetensors_header.h"
+#include "core/tensor/impl.h"
 
 namespace tenon::io {
 namespace {
 
 std::uint64_t bytes_of(const Tensor& tensor) {
-  return static_cast<std::uint64_t>(tensor.numel() * size_of(tensor.dtype()));
+  return static_cast<std::uint64_t>(byte_count("save", tensor.shape(), tensor.dtype()));
 }
 
 void check_tensors(const nn::StateDict& tensors) {

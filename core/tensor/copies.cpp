@@ -19,8 +19,8 @@ namespace {
 std::int64_t byte_offset(const Tensor& x) {
   return x.impl()->offset * size_of(x.dtype());
 }
-std::int64_t byte_size(const Tensor& x) {
-  return x.numel() * size_of(x.dtype());
+std::int64_t byte_size(std::string_view op, const Tensor& x) {
+  return byte_count(op, x.shape(), x.dtype());
 }
 
 /// A row-major copy of x's elements on another device.
@@ -28,7 +28,7 @@ Tensor moved(const Tensor& x, Device device) {
   const Tensor from = x.contiguous();
   Tensor to = allocate(x.shape(), x.dtype(), device);
   if (x.numel() == 0) return to;
-  const auto bytes = static_cast<std::size_t>(byte_size(from));
+  const auto bytes = static_cast<std::size_t>(byte_size("to", from));
   const runtime::Storage& storage = *from.impl()->storage;
   if (storage.device->synchronous() && storage.memory.host_ptr != nullptr) {
     const auto* first = static_cast<const std::byte*>(storage.memory.host_ptr) + byte_offset(from);
@@ -120,7 +120,7 @@ Scalar Tensor::item_scalar() const {
 }
 
 void Tensor::read(std::span<std::byte> bytes) const {
-  const std::int64_t expected = numel() * size_of(dtype());
+  const std::int64_t expected = byte_size("read", *this);
   require(static_cast<std::int64_t>(bytes.size()) == expected, "[read] {} of {} takes {} bytes, not {}",
           tenon::to_string(shape()), name(dtype()), expected, bytes.size());
   if (bytes.empty()) return;

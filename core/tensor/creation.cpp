@@ -71,7 +71,7 @@ Tensor arange(std::int64_t count, TensorOptions options) {
 
 Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options) {
   const DType dtype = options.dtype.value_or(f32);
-  const std::int64_t expected = numel(shape) * size_of(dtype);
+  const std::int64_t expected = byte_count("from_bytes", shape, dtype);
   require(static_cast<std::int64_t>(bytes.size()) == expected,
           "[from_bytes] {} of {} takes {} bytes, not {}", to_string(shape), name(dtype), expected,
           bytes.size());

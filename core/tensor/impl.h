@@ -41,6 +41,9 @@ detail::TensorImpl& impl_of(const Tensor& x, std::string_view op);
 /// InvalidArgument, naming `op`, where an integer is out of dtype's range.
 void require_fits(std::string_view op, Scalar value, DType dtype);
 
+/// What so many elements take; OutOfMemory, naming `who`, where 64 bits cannot count it.
+std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype);
+
 /// A row-major tensor whose elements are not set.
 Tensor allocate(const Shape& shape, DType dtype, Device device);
 /// A tensor on x's storage, outside any graph.

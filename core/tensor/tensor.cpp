@@ -42,13 +42,17 @@ bool is_contiguous(const Shape& shape, const Strides& strides) {
   return true;
 }
 
-Tensor allocate(const Shape& shape, DType dtype, Device device) {
-  const std::int64_t count = numel(shape);
+std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype) {
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(count, size_of(dtype), &bytes)) {
+  if (__builtin_mul_overflow(numel(shape), size_of(dtype), &bytes)) {
     fail(ErrorKind::OutOfMemory, "[{}] out of memory: {} of {} has more bytes than 64 bits can count",
-         device.name(), to_string(shape), name(dtype));
+         who, to_string(shape), name(dtype));
   }
+  return bytes;
+}
+
+Tensor allocate(const Shape& shape, DType dtype, Device device) {
+  const std::int64_t bytes = byte_count(device.name(), shape, dtype);
   const std::uint32_t stored = device.state().limits().storage_dtypes;
   if ((stored >> static_cast<int>(dtype) & 1u) == 0) {
     fail(ErrorKind::Unsupported, "[empty] {} does not store {}", device.name(), name(dtype));

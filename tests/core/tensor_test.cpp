@@ -73,6 +73,15 @@ TEST_P(TensorOn, VectorsKeepTheirElementType) {
   expect_equals(from_values(std::span(six), {3, 2}, here_), Array<std::int32_t>{{3, 2}, six});
   EXPECT_EQ(thrown([&] { from_values(std::span(six), {4, 2}, here_); }),
             invalid_argument("[from_bytes] (4, 2) of i32 takes 32 bytes, not 24"));
+  const Shape huge{std::int64_t{1} << 62};
+  EXPECT_EQ(thrown([&] { from_values(std::span(six), huge, here_); }),
+            (Thrown{ErrorKind::OutOfMemory,
+                    "[from_bytes] out of memory: (4611686018427387904,) of i32 "
+                    "has more bytes than 64 bits can count"}));
+  EXPECT_EQ(thrown([&] { tensor(1.5, here_).expand(huge).read({}); }),
+            (Thrown{ErrorKind::OutOfMemory,
+                    "[read] out of memory: (4611686018427387904,) of f32 has "
+                    "more bytes than 64 bits can count"}));
 }
 
 TEST_P(TensorOn, ZeroDimensionsAndNoElements) {
