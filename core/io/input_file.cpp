@@ -34,7 +34,7 @@ std::uint64_t InputFile::size() const {
 }
 
 std::string InputFile::read_all() {
-  constexpr std::size_t kChunk = 1 << 20;
+  constexpr std::size_t kChunk = 1 << 16;
   std::string text;
   for (;;) {
     const std::size_t before = text.size();
