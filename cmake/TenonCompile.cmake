@@ -10,7 +10,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 # Same bits on every device: a multiply and an add fuse only where a program says so.
 add_compile_options(-ffp-contract=off -fno-math-errno)
 
-set(TENON_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
+set(TENON_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined, thread, or with fuzzer-no-link")
 if(TENON_SANITIZE)
   add_compile_options(-fsanitize=${TENON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TENON_SANITIZE})

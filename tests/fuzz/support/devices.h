@@ -1,0 +1,19 @@
+// The devices that fuzz targets run on.
+#pragma once
+
+#include <cstdlib>
+
+#include <tenon/device.h>
+
+#include "tests/support/paths.h"
+
+namespace tenon::fuzz {
+
+/// Sees to it that this build's plugins are found, and that the hostile one does not dawdle.
+inline bool find_devices() {
+  setenv("TENON_PLUGIN_PATH", TENON_TEST_FAULTY_DIR ":" TENON_TEST_PLUGIN_DIR, 0);
+  setenv("TENON_FAULTY_DELAY_US", "0", 0);
+  return !devices().empty();
+}
+
+}  // namespace tenon::fuzz
