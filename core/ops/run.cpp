@@ -276,7 +276,8 @@ TenonOperand argument(const Tensor& x) {
   const detail::TensorImpl& impl = *x.impl();
   const runtime::Storage& storage = *impl.storage;
   // A view without elements may begin beyond its storage.
-  const std::int64_t first = x.numel() == 0 ? 0 : impl.offset * size_of(impl.dtype);
+  const bool is_empty = std::find(impl.shape.begin(), impl.shape.end(), 0) != impl.shape.end();
+  const std::int64_t first = is_empty ? 0 : impl.offset * size_of(impl.dtype);
   return {storage.memory.handle, static_cast<std::int64_t>(storage.offset) + first, nullptr};
 }
 
