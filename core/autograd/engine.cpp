@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include <tenon/autograd.h>
+#include <tenon/memory.h>
 #include <tenon/ops.h>
 
 #include "core/autograd/record.h"
@@ -184,6 +185,7 @@ Tensor first_gradient(const Tensor& y, const Tensor& given) {
 
 void run_backward(Engine& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
                   bool create_graph) {
+  const MemoryTag tag("gradients");
   std::vector<Tensor> first;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     first.push_back(first_gradient(outputs[i], i < gradients.size() ? gradients[i] : Tensor()));

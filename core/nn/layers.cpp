@@ -1,6 +1,7 @@
 // Layers and losses, from public ops.
 #include <cmath>
 
+#include <tenon/memory.h>
 #include <tenon/nn.h>
 #include <tenon/ops.h>
 
@@ -32,6 +33,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, LinearOptions options) {
   require(in > 0 && out > 0, "[Linear] {} inputs and {} outputs: both must be positive", in, out);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   const random::UniformOptions range{-bound, bound};
+  const MemoryTag tag("parameters");
   weight = add("weight", Parameter(random::uniform({out, in}, range, options.tensor)));
   if (options.bias) bias = add("bias", Parameter(random::uniform({out}, range, options.tensor)));
 }

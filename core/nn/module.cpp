@@ -4,6 +4,7 @@
 
 #include <fmt/ranges.h>
 #include <tenon/autograd.h>
+#include <tenon/memory.h>
 #include <tenon/nn.h>
 
 #include "core/base/fail.h"
@@ -111,10 +112,14 @@ void Module::zero_grad() const {
 
 void Module::move_to(Device device) const {
   const NoGrad guard;
+  const auto moved = [&](const Tensor& x, std::string_view tag) {
+    const MemoryTag tagged(tag);
+    return x.to(device);
+  };
   for (Parameter& parameter : parameters()) {
     if (parameter.device() == device) continue;
-    parameter.set_data(parameter.to(device));
-    if (parameter.grad().defined()) parameter.set_grad(parameter.grad().to(device));
+    parameter.set_data(moved(parameter, "parameters"));
+    if (parameter.grad().defined()) parameter.set_grad(moved(parameter.grad(), "gradients"));
   }
 }
 

@@ -156,7 +156,11 @@ void launch_group(std::string_view op, const program::Program& program, runtime:
 
 TenonOperand argument(const Tensor& x) {
   const detail::TensorImpl& impl = *x.impl();
-  return {impl.storage->memory.handle, impl.offset * size_of(impl.dtype), nullptr};
+  const runtime::Storage& storage = *impl.storage;
+  // A view without elements may begin beyond its storage.
+  const bool is_empty = std::find(impl.shape.begin(), impl.shape.end(), 0) != impl.shape.end();
+  const std::int64_t first = is_empty ? 0 : impl.offset * size_of(impl.dtype);
+  return {storage.memory.handle, static_cast<std::int64_t>(storage.offset) + first, nullptr};
 }
 
 DType accumulator(DType dtype) {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <map>
 
+#include <tenon/memory.h>
 #include <tenon/ops.h>
 #include <tenon/optim.h>
 
@@ -96,6 +97,7 @@ class Step {
 
 /// A tensor of zeros beside the parameter, made or moved when it is first needed there.
 Tensor& state_for(std::vector<Tensor>& list, std::size_t i, const Tensor& parameter) {
+  const MemoryTag tag("optimizer");
   if (!list[i].defined()) {
     list[i] = zeros_like(parameter);
   } else if (list[i].device() != parameter.device()) {

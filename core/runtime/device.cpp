@@ -3,7 +3,6 @@
 
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
-#include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
 #include "core/runtime/stream.h"
 
@@ -19,24 +18,13 @@ const DeviceInfo& Device::info() const {
 }
 
 DeviceStats Device::stats() const {
-  const runtime::Pool& pool = state_->pool();
   const runtime::Counters& counters = state_->counters();
-  return {.live = pool.live(),
-          .reserved = pool.reserved(),
-          .peak = pool.peak(),
-          .allocations = pool.allocations(),
-          .launches = counters.launches,
-          .kernels = counters.kernels,
-          .fallbacks = counters.fallbacks};
+  return {.launches = counters.launches, .kernels = counters.kernels, .fallbacks = counters.fallbacks};
 }
 
 void Device::synchronize() const {
   runtime::check_not_forked();
   state_->streams().finish_all();
-}
-void Device::empty_cache() const {
-  runtime::check_not_forked();
-  state_->pool().trim();
 }
 
 Device device(std::string_view name) {

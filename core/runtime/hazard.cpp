@@ -1,7 +1,8 @@
-// Waits from the history of each storage.
+// Waits from the history of each storage, and what becomes of the history.
 #include "core/runtime/hazard.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "core/runtime/device_state.h"
 #include "core/runtime/stream.h"
@@ -21,8 +22,22 @@ static constexpr bool kept(WaitSite) {
 
 namespace {
 
-void depend(const Stream& stream, const Use& use, WaitSite site, std::vector<Use>& uses) {
-  if (use.stream != nullptr && use.stream != &stream && kept(site)) uses.push_back(use);
+void depend(const Stream& stream, std::span<const Use> on, WaitSite site, std::vector<Use>& uses) {
+  if (!kept(site)) return;
+  for (const Use& use : on) {
+    if (use.stream != &stream) uses.push_back(use);
+  }
+}
+
+/// One use for each stream: its last.
+void note(std::vector<Use>& uses, const Use& use) {
+  const auto own = std::find_if(uses.begin(), uses.end(),
+                                [&](const Use& other) { return other.stream == use.stream; });
+  if (own == uses.end()) {
+    uses.push_back(use);
+  } else {
+    own->number = std::max(own->number, use.number);
+  }
 }
 
 std::vector<Use> dependencies(const Stream& stream, std::span<const Access> accesses) {
@@ -30,9 +45,8 @@ std::vector<Use> dependencies(const Stream& stream, std::span<const Access> acce
   for (const Access& access : accesses) {
     const std::lock_guard lock(access.storage->mutex);
     const WaitSite site = access.writes ? WaitSite::WriteAfterWrite : WaitSite::ReadAfterWrite;
-    depend(stream, access.storage->last_write, site, uses);
-    if (!access.writes) continue;
-    for (const Use& read : access.storage->reads) depend(stream, read, WaitSite::WriteAfterRead, uses);
+    depend(stream, access.storage->writes, site, uses);
+    if (access.writes) depend(stream, access.storage->reads, WaitSite::WriteAfterRead, uses);
   }
   return uses;
 }
@@ -57,16 +71,10 @@ void record(Stream& stream, std::uint64_t number, std::span<const Access> access
     Storage& storage = *access.storage;
     const std::lock_guard lock(storage.mutex);
     if (access.writes) {
-      storage.last_write = {&stream, number};
+      storage.writes.assign(1, {&stream, number});
       storage.reads.clear();
-      continue;
-    }
-    const auto own = std::find_if(storage.reads.begin(), storage.reads.end(),
-                                  [&](const Use& use) { return use.stream == &stream; });
-    if (own != storage.reads.end()) {
-      own->number = number;
     } else {
-      storage.reads.push_back({&stream, number});
+      note(storage.reads, {&stream, number});
     }
   }
 }
@@ -77,16 +85,30 @@ void wait_on_host(Stream& stream, std::uint64_t number) {
 
 void wait_before_free(Storage& storage) {
   if (!kept(WaitSite::Free)) return;
-  if (storage.last_write.stream != nullptr)
-    storage.last_write.stream->finish(storage.last_write.number);
-  for (const Use& read : storage.reads) read.stream->finish(read.number);
+  std::exception_ptr first;  // one stream that failed does not end the others' work
+  const auto finish = [&](const Use& use) {
+    try {
+      use.stream->finish(use.number);
+    } catch (...) {
+      if (first == nullptr) first = std::current_exception();
+    }
+  };
+  std::for_each(storage.writes.begin(), storage.writes.end(), finish);
+  std::for_each(storage.reads.begin(), storage.reads.end(), finish);
+  if (first != nullptr) std::rethrow_exception(first);
 }
 
-bool is_free_for(Storage& storage, const Stream* stream) {
+bool is_free_for(const Storage& storage, const Stream* stream) {
   const auto free = [&](const Use& use) {
-    return use.stream == nullptr || use.stream == stream || use.stream->has_finished(use.number);
+    return use.stream == stream || use.stream->has_finished(use.number);
   };
-  return free(storage.last_write) && std::all_of(storage.reads.begin(), storage.reads.end(), free);
+  return std::all_of(storage.writes.begin(), storage.writes.end(), free) &&
+         std::all_of(storage.reads.begin(), storage.reads.end(), free);
+}
+
+void inherit(Storage& to, const Storage& from) {
+  for (const Use& write : from.writes) note(to.writes, write);
+  for (const Use& read : from.reads) note(to.reads, read);
 }
 
 }  // namespace tenon::runtime

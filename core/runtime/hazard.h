@@ -36,6 +36,8 @@ void wait_on_host(Stream& stream, std::uint64_t number);
 /// Blocks until nothing uses the storage any more.
 void wait_before_free(Storage& storage);
 /// Whether a command of `stream` could use the storage without any wait for another stream.
-bool is_free_for(Storage& storage, const Stream* stream);
+bool is_free_for(const Storage& storage, const Stream* stream);
+/// Adds the history of `from` to that of `to`: who uses `to` next waits for both.
+void inherit(Storage& to, const Storage& from);
 
 }  // namespace tenon::runtime

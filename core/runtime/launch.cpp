@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <tenon/memory.h>
+
 #include "core/runtime/device_state.h"
 #include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
@@ -75,8 +77,10 @@ void launch(std::string_view, DeviceState& device, const Kernel& kernel,
   StorageRef workspace;
   std::vector<Access> all(accesses.begin(), accesses.end());
   if (launch.workspace_bytes > 0) {
+    const MemoryTag tag("workspace");
     workspace = device.pool().allocate(launch.workspace_bytes);
     launch.workspace = workspace->memory.handle;
+    launch.workspace_offset = workspace->offset;
     all.push_back({workspace.get(), true});
   }
   submit(device, all, [&](TenonStream* stream) {
@@ -88,7 +92,7 @@ void launch(std::string_view, DeviceState& device, const Kernel& kernel,
 void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte> src) {
   TenonCopy copy = host_copy(src.data());
   copy.dst = dst.memory.handle;
-  copy.dst_offset = static_cast<std::uint64_t>(offset);
+  copy.dst_offset = dst.offset + static_cast<std::uint64_t>(offset);
   copy.bytes = src.size();
   submit_copy(*dst.device, {&dst, true}, copy);
 }
@@ -97,7 +101,7 @@ void copy_to_host(const Storage& src, std::int64_t offset, std::span<std::byte> 
   auto& storage = const_cast<Storage&>(src);  // its history changes, its bytes do not
   TenonCopy copy = host_copy(dst.data());
   copy.src = src.memory.handle;
-  copy.src_offset = static_cast<std::uint64_t>(offset);
+  copy.src_offset = src.offset + static_cast<std::uint64_t>(offset);
   copy.bytes = dst.size();
   const std::uint64_t number = submit_copy(*src.device, {&storage, false}, copy);
   if (number != 0) wait_on_host(*src.device->streams().current(), number);

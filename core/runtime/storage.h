@@ -24,13 +24,19 @@ struct Use {
 /// keeps its history, so that its next owner waits for what its last one started.
 struct Storage {
   DeviceState* device = nullptr;
-  TenonMem memory{};
+  TenonMem memory{};         // the plugin's allocation; bytes and addresses are this block's
+  std::uint64_t offset = 0;  // of this block in the plugin's allocation
   std::atomic<std::int64_t> references{1};
   std::atomic<std::uint64_t> version{0};
 
   std::mutex mutex;  // guards the history
-  Use last_write;
-  std::vector<Use> reads;  // since the last write, at most one for each stream
+  // The last write, or several where blocks were joined, and the reads since; one for each stream.
+  std::vector<Use> writes, reads;
+
+  // The pool's: neighbours in the plugin's allocation, and the next of a list of kept blocks.
+  Storage *before = nullptr, *after = nullptr, *next = nullptr;
+  bool is_free = false;             // for anyone to take
+  std::atomic<std::uint8_t> tag{};  // of the tensor that lives here, kNoTag while none does
 };
 
 void release(Storage* storage) noexcept;

@@ -113,7 +113,9 @@ TEST(Debugging, SyncFinishesEveryLaunch) {
     const TenonPlugin& api = x.device().state().api();
     const auto* peek = static_cast<const FaultyPeek*>(api.get_ext("faulty.peek"));
     ASSERT_NE(peek, nullptr);
-    EXPECT_EQ(*static_cast<float*>(peek->address(x.impl()->storage->memory.handle)), 7);
+    const runtime::Storage& storage = *x.impl()->storage;
+    const char* const memory = static_cast<char*>(peek->address(storage.memory.handle));
+    EXPECT_EQ(*reinterpret_cast<const float*>(memory + storage.offset), 7);
   });
 }
 

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tenon/memory.h>
 #include <tenon/nn.h>
 #include <tenon/ops.h>
 #include <tenon/optim.h>
@@ -183,7 +184,7 @@ TEST_P(Threads, AForkedChildIsToldToSpawn) {
   EXPECT_EQ(in_fork([] { shutdown(); }), told);
   x += 1;
   EXPECT_EQ(in_fork([&] { on().synchronize(); }), told);
-  EXPECT_EQ(in_fork([&] { on().empty_cache(); }), told);
+  EXPECT_EQ(in_fork([&] { empty_cache(on()); }), told);
   EXPECT_THAT((x + y).to_vector<float>(), testing::Each(4)) << "the parent goes on";
 }
 

@@ -277,7 +277,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, Optimisers, testing::ValuesIn(test_devices()),
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Optimisers);
 
 TEST(AdamSteps, ThatFailDoNotCount) {
-  in_new_process({}, [] {
+  in_new_process({"TENON_POOL=direct"}, [] {
     const TensorOptions on_faulty{.device = device("faulty")};
     Parameter p(tensor({0.5}, {.dtype = f64, .device = device("faulty")})), q(ones({7}, on_faulty));
     p.set_grad(tensor({-2.0}, {.dtype = f64, .device = device("faulty")}));

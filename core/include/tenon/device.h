@@ -29,12 +29,8 @@ struct DeviceInfo {
   std::vector<DType> storage_dtypes, compute_dtypes;
 };
 
-/// Bytes, and events since the process began.
+/// Events since the process began; memory.h counts bytes.
 struct DeviceStats {
-  std::int64_t live = 0;         ///< bytes that tensors hold
-  std::int64_t reserved = 0;     ///< bytes that the pool has from the plugin
-  std::int64_t peak = 0;         ///< the most that `live` has been
-  std::int64_t allocations = 0;  ///< from the plugin
   std::int64_t launches = 0;
   std::int64_t kernels = 0;  ///< prepared
   std::int64_t fallbacks =
@@ -53,8 +49,6 @@ class Device {
 
   /// Returns when all work that any thread gave to the device has finished; throws what went wrong.
   void synchronize() const;
-  /// Gives memory that the pool keeps for reuse back to the plugin.
-  void empty_cache() const;
 
   bool operator==(const Device&) const = default;
   runtime::DeviceState& state() const { return *state_; }

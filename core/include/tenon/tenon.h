@@ -8,6 +8,7 @@
 #include <tenon/error.h>
 #include <tenon/io.h>
 #include <tenon/log.h>
+#include <tenon/memory.h>
 #include <tenon/nn.h>
 #include <tenon/ops.h>
 #include <tenon/optim.h>

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <tenon/device.h>
+#include <tenon/memory.h>
 #include <tenon/ops.h>
 #include <tenon/tensor.h>
 
@@ -22,8 +23,9 @@ namespace {
 using runtime::WaitSite;
 
 constexpr int kBusyCommands = 20;
-const std::vector<std::string> kSlow = {"TENON_FAULTY_DELAY_MIN_US=10000",
-                                        "TENON_FAULTY_DELAY_US=10000"};
+// Without workspaces: their waits could stand in for the one that is looked at.
+const std::vector<std::string> kSlow = {
+    "TENON_FAULTY_DELAY_MIN_US=10000", "TENON_FAULTY_DELAY_US=10000", "TENON_FAULTY_WORKSPACE_BYTES=0"};
 
 Device faulty() {
   return device("faulty:0");
@@ -41,10 +43,15 @@ void add_slowly(Tensor x) {
   for (int i = 0; i < kBusyCommands; ++i) x += 1;
 }
 
+/// One element that lives on: the next owner of its memory would wait for those who used it.
+Tensor never_freed() {
+  static auto& all = *new std::vector<Tensor>;
+  return all.emplace_back(finished({1}, 0));
+}
+
 /// Calls `f` on a thread of its own, whose stream is busy, and returns before the device is done.
 template <class F>
-void on_a_busy_stream(F&& f) {
-  const Tensor busy = finished({1}, 0);
+void on_a_busy_stream(F&& f, const Tensor& busy = never_freed()) {
   std::thread([&] {
     add_slowly(busy);
     f();
@@ -128,12 +135,74 @@ bool reads_on_the_host() {
 bool frees_after(void (*use)()) {
   use();
   try {
-    faulty().empty_cache();
+    empty_cache(faulty());
     return finished({1}, 3).item<float>() == 3;
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("is still used by"), std::string::npos) << error.what();
     return false;
   }
+}
+
+// Where the device has no more memory, a block is taken that another stream still uses. It shares a
+// slab with one that lives, so that it can't go back to the plugin, and no two of its size fit.
+
+constexpr std::int64_t kHalf = 1 << 17;  // elements: together a whole block of 1 MiB
+
+template <class F>
+bool where_memory_is_short(F&& f) {
+  const Tensor neighbour = finished({1}, 0);
+  set_memory_limit(faulty(), static_cast<std::uint64_t>(memory_stats(faulty()).reserved));
+  return f();
+}
+
+bool holds(const Tensor& x, float value) {
+  faulty().synchronize();
+  return x.to_vector<float>() == std::vector<float>(static_cast<std::size_t>(x.numel()), value);
+}
+
+bool reuses_what_is_written() {
+  return where_memory_is_short([] {
+    on_a_busy_stream([] { full({2 * kHalf}, 1, {.dtype = f32, .device = faulty()}); });
+    return holds(full({2 * kHalf}, 2, {.dtype = f32, .device = faulty()}), 2);
+  });
+}
+
+bool reuses_a_part_of_what_is_written() {
+  return where_memory_is_short([] {
+    on_a_busy_stream([] { full({2 * kHalf}, 1, {.dtype = f32, .device = faulty()}); });
+    const Tensor lower = empty({kHalf}, {.dtype = f32, .device = faulty()});
+    return holds(full({kHalf}, 2, {.dtype = f32, .device = faulty()}), 2);
+  });
+}
+
+bool reuses_two_that_two_streams_write() {
+  return where_memory_is_short([] {
+    const Tensor busy = never_freed(), busy_too = never_freed();
+    Tensor x = finished({kHalf}, 0), y = finished({kHalf}, 0);
+    on_a_busy_stream(
+        [&] {
+          x.fill_(1);
+          on_a_busy_stream(
+              [&] {
+                add_slowly(busy_too);  // is done long after the other
+                y.fill_(1);
+              },
+              busy_too);
+        },
+        busy);
+    x = y = Tensor();
+    return holds(full({2 * kHalf}, 2, {.dtype = f32, .device = faulty()}), 2);
+  });
+}
+
+bool reuses_what_is_read() {
+  return where_memory_is_short([] {
+    Tensor x = finished({2 * kHalf}, 1), sum;
+    on_a_busy_stream([&] { sum = x.sum(); });
+    x = full({}, 0, {.dtype = f32, .device = faulty()});
+    const Tensor y = full({2 * kHalf}, 2, {.dtype = f32, .device = faulty()});
+    return sum.item<float>() == 2 * kHalf;
+  });
 }
 
 struct Scenario {
@@ -155,9 +224,11 @@ std::vector<Scenario> scenarios(WaitSite site) {
               {"Host", [] { return reads_after_write(on_the_host); }}};
     case WaitSite::WriteAfterWrite:
       return {{"Fill", [] { return writes_after_write([](Tensor& x, const Tensor&) { x.fill_(2); }); }},
-              {"Copy", [] {
-                 return writes_after_write([](Tensor& x, const Tensor& twos) { x.copy_(twos); });
-               }}};
+              {"Copy",
+               [] { return writes_after_write([](Tensor& x, const Tensor& twos) { x.copy_(twos); }); }},
+              {"Reuse", reuses_what_is_written},
+              {"ReuseOfAPart", reuses_a_part_of_what_is_written},
+              {"ReuseOfTwo", reuses_two_that_two_streams_write}};
     case WaitSite::WriteAfterRead:
       return {{"Elementwise", [] { return writes_after_read(elementwise_result); }},
               {"TransposedCopy", [] { return writes_after_read(transposed_copy); }},
@@ -165,7 +236,8 @@ std::vector<Scenario> scenarios(WaitSite site) {
               {"MatmulLeft", [] { return writes_after_read(product_left); }},
               {"MatmulRight", [] { return writes_after_read(product_right); }},
               {"CopyInPlace", [] { return writes_after_read(copied_in_place); }},
-              {"AddInPlace", [] { return writes_after_read(added_in_place); }}};
+              {"AddInPlace", [] { return writes_after_read(added_in_place); }},
+              {"Reuse", reuses_what_is_read}};
     case WaitSite::HostRead:
       return {{"Read", reads_on_the_host}};
     case WaitSite::Free:
@@ -203,17 +275,25 @@ std::vector<Wait> all_waits() {
   return all;
 }
 
-class Waits : public testing::TestWithParam<Wait> {};
+class Waits : public testing::TestWithParam<Wait> {
+ protected:
+  static std::vector<std::string> env() {
+    std::vector<std::string> env = kSlow;
+    // What is to be freed may not share an allocation with what lives.
+    env.push_back(GetParam().site == WaitSite::Free ? "TENON_POOL=direct" : "TENON_POOL=");
+    return env;
+  }
+};
 
 TEST_P(Waits, AreThere) {
-  in_new_process(kSlow, [] { EXPECT_TRUE(GetParam().scenario.is_right()); });
+  in_new_process(env(), [] { EXPECT_TRUE(GetParam().scenario.is_right()); });
 }
 
 // What a missing wait lets happen is a data race, which the thread sanitizer need not report here.
 TEST_P(Waits, AreNeeded) {
-  std::vector<std::string> env = kSlow;
-  env.push_back("TSAN_OPTIONS=report_bugs=0");
-  in_new_process(env, [] {
+  std::vector<std::string> unreported = env();
+  unreported.push_back("TSAN_OPTIONS=report_bugs=0");
+  in_new_process(unreported, [] {
     finished({1}, 0);  // opens the device
     runtime::dropped_wait = static_cast<int>(GetParam().site);
     EXPECT_FALSE(GetParam().scenario.is_right());
