@@ -7,6 +7,19 @@
 
 namespace tenon {
 
+namespace {
+
+// Apart, so that no text is made where there is nothing to say.
+[[noreturn]] void fail_for(const Shape& shape, std::string_view problem) {
+  fail(ErrorKind::InvalidArgument, "[shape] {} has {}", to_string(shape), problem);
+}
+[[noreturn]] void fail_to_broadcast(std::string_view op, const Shape& a, const Shape& b) {
+  fail(ErrorKind::InvalidArgument, "[{}] shapes do not broadcast: {} and {}", op, to_string(a),
+       to_string(b));
+}
+
+}  // namespace
+
 void Dims::too_many(std::size_t size) {
   fail(ErrorKind::InvalidArgument, "[shape] {} dimensions, the most is {}", size, kMaxRank);
 }
@@ -15,12 +28,12 @@ std::int64_t numel(const Shape& shape) {
   std::int64_t count = 1;
   bool empty = false, overflow = false;
   for (const std::int64_t extent : shape) {
-    require(extent >= 0, "[shape] {} has a negative extent", to_string(shape));
+    if (extent < 0) fail_for(shape, "a negative extent");
     empty |= extent == 0;
     // Of an empty shape too, so that its strides can be counted.
     overflow |= __builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count);
   }
-  require(!overflow, "[shape] {} has more elements than 64 bits can count", to_string(shape));
+  if (overflow) fail_for(shape, "more elements than 64 bits can count");
   return empty ? 0 : count;
 }
 
@@ -39,8 +52,7 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
   const int lead = longer.size() - shorter.size();
   for (int d = 0; d < shorter.size(); ++d) {
     const std::int64_t x = longer[lead + d], y = shorter[d];
-    require(x == y || x == 1 || y == 1, "[{}] shapes do not broadcast: {} and {}", op, to_string(a),
-            to_string(b));
+    if (x != y && x != 1 && y != 1) fail_to_broadcast(op, a, b);
     result[lead + d] = x == 1 ? y : x;
   }
   return result;
