@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <tenon/tensor.h>
@@ -113,8 +114,8 @@ std::vector<std::string> texts_of(const Tensor& x, const std::vector<std::size_t
 /// Writes nested brackets over the texts of the elements that are shown.
 class Layout {
  public:
-  Layout(const Shape& shape, const Shape& shown, const std::vector<std::string>& texts)
-      : shape_(shape), shown_(shown), texts_(texts) {}
+  Layout(const Shape& shape, const Shape& shown, std::vector<std::string> texts)
+      : shape_(shape), shown_(shown), texts_(std::move(texts)) {}
 
   std::string write(int dim) {
     if (dim == shape_.size()) return texts_[next_++];
@@ -134,7 +135,7 @@ class Layout {
  private:
   const Shape& shape_;
   const Shape& shown_;
-  const std::vector<std::string>& texts_;
+  std::vector<std::string> texts_;
   std::size_t next_ = 0;
 };
 
@@ -146,8 +147,10 @@ std::string Tensor::to_string() const {
   if (numel() > kSummarised) {
     for (std::int64_t& extent : shown) extent = std::min(extent, 2 * kEdge);
   }
-  const auto texts = texts_of(detach(), shown_elements(shape(), shown));
-  std::string out = numel() == 0 ? "[]" : Layout(shape(), shown, texts).write(0);
+  std::string out = "[]";
+  if (numel() > 0) {  // nothing is walked where there is nothing, however long the other dimensions are
+    out = Layout(shape(), shown, texts_of(detach(), shown_elements(shape(), shown))).write(0);
+  }
   const bool usual = dtype() == f32 || dtype() == i64 || dtype() == bool_;
   if (numel() == 0) out += fmt::format(", shape={}", tenon::to_string(shape()));
   if (!usual) out += fmt::format(", dtype={}", name(dtype()));
