@@ -300,7 +300,7 @@ enum { TENON_FLAG_ALLOW_TF32 = 1 << 16, TENON_FLAG_ALLOW_NONDETERMINISM = 1 << 1
 enum {
   TENON_LAYOUT_ABSENT = 0,     /* an optional operand that is missing */
   TENON_LAYOUT_CONTIGUOUS = 1, /* row-major over the iteration space */
-  TENON_LAYOUT_SCALAR = 2,     /* one element, stretched over the iteration space */
+  TENON_LAYOUT_SCALAR = 2,     /* one element, stretched over the iteration space; has no strides */
   TENON_LAYOUT_STRIDED = 3,    /* signed strides in elements, in the pack (MATMUL: in the table) */
   TENON_LAYOUT_INDEX = 4       /* no memory: offset + sum of coordinate · stride, cast to the dtype */
 };
