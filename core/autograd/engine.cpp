@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include <tenon/autograd.h>
@@ -186,12 +187,12 @@ Tensor first_gradient(const Tensor& y, const Tensor& given) {
 void run_backward(Engine& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
                   bool create_graph) {
   const MemoryTag tag("gradients");
+  std::optional<NoGrad> guard;
+  if (!create_graph) guard.emplace();
   std::vector<Tensor> first;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     first.push_back(first_gradient(outputs[i], i < gradients.size() ? gradients[i] : Tensor()));
   }
-  if (create_graph) return engine.run(outputs, first);
-  const NoGrad guard;
   engine.run(outputs, first);
 }
 

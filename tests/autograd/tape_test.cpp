@@ -89,6 +89,13 @@ TEST_P(Tape, RecordedWritesInPlaceDoNotKeepTheirTensorsAlive) {
   EXPECT_EQ(memory_stats(device_).live, before);
 }
 
+TEST_P(Tape, ConvertingTheFirstGradientIsNotRecorded) {
+  const Tensor x = leaf({1, 2});
+  x.backward(tensor({3.0, 4.0}, {.dtype = f64, .device = device_, .requires_grad = true}));
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{3, 4}));
+  EXPECT_FALSE(x.grad().requires_grad());
+}
+
 TEST_P(Tape, AnInfiniteGradientStaysAtTheMaximum) {
   const Tensor x = leaf({1, 5, 2});
   const double infinity = std::numeric_limits<double>::infinity();
