@@ -87,10 +87,8 @@ void launch(const TenonHost& host, Told& ctx, const reference::Kernel& kernel, s
   for (const fuzz::Launchable& pack : packs) check_memory(op, pack, honest);
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  fuzz::Bytes in(bytes, size);
+/// Asks for one op, and launches it where it is to be had.
+void prepare(fuzz::Bytes& in) {
   const conformance::Block whole = fuzz::describe_op(in).block(in.one_of<std::uint32_t>({0, 0, 0, 8}));
   const conformance::Block block = fuzz::damaged(whole, in);
   const bool honest = block == whole;
@@ -107,9 +105,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   check((code == TENON_UNSUPPORTED) == (ctx.notes == 1) && (code < 0) == (ctx.failures == 1),
         "a refusal has a reason");
   check((code == TENON_OK) == (kernel != nullptr), "a kernel comes with TENON_OK");
-  if (kernel == nullptr) return 0;
+  if (kernel == nullptr) return;
   const std::unique_ptr<reference::Kernel, void (*)(reference::Kernel*)> owner(kernel,
                                                                                reference::release);
   launch(host, ctx, *kernel, info.workspace_bytes, sdk::OpView(op), in, honest);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  fuzz::Bytes in(bytes, size);
+  do prepare(in);
+  while (!in.empty());
   return 0;
 }
