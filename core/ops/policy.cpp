@@ -8,6 +8,20 @@
 #include "core/tensor/impl.h"
 
 namespace tenon::ops {
+namespace {
+
+thread_local bool moves = false;
+
+/// What a device needs for a copy off it or onto it, it has to do itself.
+class Move {
+ public:
+  Move() { moves = true; }
+  ~Move() { moves = false; }
+  Move(const Move&) = delete;
+  Move& operator=(const Move&) = delete;
+};
+
+}  // namespace
 
 std::string refusal_of(const runtime::OpDesc& desc) {
   const std::string note = runtime::take_note();
@@ -34,6 +48,7 @@ Tensor cast_to(std::string_view op, const Tensor& x, DType dtype) {
 Visit HostCopies::mover() {
   return [this](Tensor& x, bool is_written) {
     if (!x.defined()) return;
+    const Move move;
     const Tensor home = x.detach();
     x = home.to(host_);
     bytes_ += x.numel() * size_of(x.dtype());
@@ -42,6 +57,7 @@ Visit HostCopies::mover() {
 }
 
 void HostCopies::return_results(std::string_view op) {
+  const Move move;
   for (auto& [home, host] : written_) {
     bytes_ += home.numel() * size_of(home.dtype());
     assign(op, home, host.to(home.device()));
@@ -51,7 +67,7 @@ void HostCopies::return_results(std::string_view op) {
 
 std::vector<Device> host_devices(Device own) {
   std::vector<Device> list;
-  if (fallback() != Fallback::host) return list;
+  if (fallback() != Fallback::host || moves) return list;
   for (const Device& device : devices()) {
     if (device.info().synchronous && !(device == own)) list.push_back(device);
   }

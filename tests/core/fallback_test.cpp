@@ -12,6 +12,7 @@
 #include "core/ops/kinds.h"
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
+#include "tests/support/fallbacks.h"
 #include "tests/support/limited_device.h"
 #include "tests/support/new_process.h"
 #include "tests/support/thrown.h"
@@ -20,25 +21,6 @@ namespace tenon::test {
 namespace {
 
 using testing::HasSubstr;
-
-/// The policy, for as long as it lives.
-class Policy {
- public:
-  explicit Policy(Fallback policy) : before_(fallback()) { set_fallback(policy); }
-  ~Policy() { set_fallback(before_); }
-  Policy(const Policy&) = delete;
-  Policy& operator=(const Policy&) = delete;
-
- private:
-  Fallback before_;
-};
-
-std::int64_t count_of(const Device& device, const std::string& op, const std::string& how) {
-  for (const FallbackCount& one : fallback_counts(device)) {
-    if (one.op == op && one.how == how) return one.count;
-  }
-  return 0;
-}
 
 /// Stores f64, but computes none; takes programs of two instructions.
 class Fallbacks : public testing::TestWithParam<std::string> {

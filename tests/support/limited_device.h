@@ -1,8 +1,9 @@
 // A device that takes less than the one it is made of.
 #pragma once
 
+#include <deque>
 #include <functional>
-#include <vector>
+#include <optional>
 
 #include <tenon/device.h>
 #include <tenon/plugin.h>
@@ -23,7 +24,10 @@ inline bool takes_whole_programs(Device device) {
 class LimitedDevice {
  public:
   LimitedDevice(Device of, const std::function<void(TenonDeviceInfo&)>& limit)
-      : state_(make(of, limit)) {}
+      : LimitedDevice(of, limit, of.state().api()) {}
+  /// Called by another table.
+  LimitedDevice(Device of, const std::function<void(TenonDeviceInfo&)>& limit, const TenonPlugin& table)
+      : state_(make(of, limit, table)) {}
   ~LimitedDevice() { state_.close(); }
   LimitedDevice(const LimitedDevice&) = delete;
   LimitedDevice& operator=(const LimitedDevice&) = delete;
@@ -32,12 +36,17 @@ class LimitedDevice {
 
  private:
   /// Kept: what the core knows of a device, it knows for as long as the process lives.
-  static runtime::DeviceState& make(Device of, const std::function<void(TenonDeviceInfo&)>& limit) {
-    static auto& all = *new std::vector<runtime::DeviceState*>;
+  struct Kept {
+    TenonPlugin table;
+    std::optional<runtime::DeviceState> state;
+  };
+  static runtime::DeviceState& make(Device of, const std::function<void(TenonDeviceInfo&)>& limit,
+                                    const TenonPlugin& table) {
+    static auto& all = *new std::deque<Kept>;
     TenonDeviceInfo info = of.state().limits();
     limit(info);
-    all.push_back(new runtime::DeviceState(of.state().api(), 0, "limited " + of.name(), info));
-    return *all.back();
+    Kept& kept = all.emplace_back(table);
+    return kept.state.emplace(kept.table, 0, "limited " + of.name(), info);
   }
 
   runtime::DeviceState& state_;
