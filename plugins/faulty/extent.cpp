@@ -94,4 +94,14 @@ std::optional<Extent> touched(OpView op, std::uint32_t operand, const TenonPack&
   return Extent{lowest * bytes, (highest + 1) * bytes};
 }
 
+bool keeps_alignment(OpView op, std::uint32_t operand, const TenonPack& pack) {
+  const TenonOperandDesc& desc = op.operands()[operand];
+  if ((desc.flags & TENON_OPERAND_ALIGNED) == 0) return true;
+  const auto bytes = static_cast<std::int64_t>(tenon::sdk::size_of(desc.dtype));
+  return pack.operands[operand].offset % 16 == 0 &&
+         std::ranges::all_of(axes_of(op, operand, pack), [&](const Axis& axis) {
+           return axis.stride == 1 || axis.stride * bytes % 16 == 0;
+         });
+}
+
 }  // namespace faulty

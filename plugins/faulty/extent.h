@@ -23,4 +23,7 @@ std::size_t scalar_count(tenon::sdk::OpView op);
 /// Nothing where no element is touched. The pack's dims and strides must be there.
 std::optional<Extent> touched(tenon::sdk::OpView op, std::uint32_t operand, const TenonPack& pack);
 
+/// Whether an operand that is said to be ALIGNED is so.
+bool keeps_alignment(tenon::sdk::OpView op, std::uint32_t operand, const TenonPack& pack);
+
 }  // namespace faulty

@@ -53,6 +53,9 @@ Pin hold_operand(const TenonDevice& device, tenon::sdk::OpView op, std::uint32_t
                  const TenonPack& pack) {
   const TenonOperand& operand = pack.operands[index];
   const std::string who = text("[faulty] launch: operand ", index);
+  if (!keeps_alignment(op, index, pack)) {
+    throw Failure(TENON_INVALID, text(who, " is not aligned as it was said to be"));
+  }
   const auto extent = touched(op, index, pack);
   if (!extent && operand.handle == 0) return {};
   const Extent bytes = extent.value_or(Extent{0, 0});

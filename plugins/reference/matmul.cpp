@@ -51,6 +51,7 @@ void require_fit(const Tables& tables, size_t count) {
       fit = fit && (tables[i].extent(d) == dst.extent(d) || tables[i].extent(d) == 1);
     }
   }
+  fit = fit && std::ranges::min(dst.extents) >= 0 && a.extent(0) >= 0;
   if (!fit) throw sdk::Failure(TENON_INVALID, "matmul of extents that do not fit each other");
 }
 

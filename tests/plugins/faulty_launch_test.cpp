@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/runtime/op_block.h"
 #include "tests/plugins/blocks.h"
 #include "tests/plugins/faulty_fixture.h"
 
@@ -81,6 +82,59 @@ TEST_F(FaultyLaunch, StaysInsideItsMemory) {
   EXPECT_THAT(host.error(), HasSubstr("operand 0: offset 0 and 20 bytes leave handle 3"));
   EXPECT_EQ(scale(x_, 12, 0), TENON_OK) << host.error();
   EXPECT_EQ(result(), (std::vector<float>{8, 8, 8, 8}));
+}
+
+// y (rows, 2) = x · x (2, 2) over f32; x begins at `offset`, and its rows are `step` elements apart.
+// The matrices are said to be aligned.
+class FaultyProduct : public FaultyLaunch {
+ protected:
+  std::int32_t multiply(std::int64_t offset, std::int64_t step, std::int64_t rows = 1) {
+    const std::uint64_t x = allocate(256), y = allocate(256);
+    const auto matrix = [](std::int64_t height, std::int64_t stride) {
+      return runtime::OperandDesc{.layout = TENON_LAYOUT_STRIDED,
+                                  .flags = TENON_OPERAND_ALIGNED,
+                                  .described = true,
+                                  .shape = {height, 2},
+                                  .strides = {stride, 1}};
+    };
+    const runtime::OperandDesc operands[] = {matrix(TENON_DYNAMIC, 4),
+                                             matrix(TENON_DYNAMIC, TENON_DYNAMIC), matrix(2, 8)};
+    const TenonMatmulAttrs attrs{sizeof(TenonMatmulAttrs), 0};
+    const std::string block = runtime::op_block({.kind = TENON_KIND_MATMUL,
+                                                 .acc_dtype = TENON_DTYPE_F32,
+                                                 .rank = 2,
+                                                 .operands = operands,
+                                                 .attrs = std::as_bytes(std::span(&attrs, 1))});
+    TenonKernelInfo info{};
+    info.struct_size = sizeof info;
+    api->release(device_, kernel_);
+    kernel_ = nullptr;
+    const auto* op = reinterpret_cast<const TenonOp*>(block.data());
+    EXPECT_EQ(api->prepare(device_, op, &kernel_, &info), TENON_OK) << host.error();
+    const std::uint64_t workspace = allocate(info.workspace_bytes);
+    const TenonOperand arguments[] = {{y, 0, nullptr}, {x, offset, nullptr}, {x, 0, nullptr}};
+    const std::int64_t dims[] = {rows, rows, step};
+    const TenonPack pack{arguments, nullptr, dims};
+    const TenonLaunch launch{sizeof launch, 1, &pack, workspace, 0, info.workspace_bytes, 7};
+    const std::int32_t code = api->launch(device_, stream_, kernel_, &launch);
+    return code == TENON_OK ? finish(stream_) : code;
+  }
+};
+
+TEST_F(FaultyProduct, HoldsAlignedOperandsToIt) {
+  start();
+  EXPECT_EQ(multiply(16, 8), TENON_OK) << host.error();
+  EXPECT_EQ(multiply(8, 8), TENON_INVALID);
+  EXPECT_EQ(host.error(), "[faulty] launch: operand 1 is not aligned as it was said to be");
+  EXPECT_EQ(multiply(16, 6), TENON_INVALID);
+  EXPECT_EQ(host.error(), "[faulty] launch: operand 1 is not aligned as it was said to be");
+}
+
+TEST_F(FaultyProduct, RefusesNegativeExtents) {
+  start();
+  EXPECT_EQ(multiply(0, 8, 0), TENON_OK) << host.error();
+  EXPECT_EQ(multiply(0, 8, -1), TENON_INVALID);
+  EXPECT_THAT(host.error(), HasSubstr("matmul of extents that do not fit each other"));
 }
 
 TEST_F(FaultyLaunch, TakesAnEmptyOperandWithoutMemory) {
