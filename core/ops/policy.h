@@ -48,8 +48,8 @@ class HostCopies {
   std::int64_t bytes_ = 0;
 };
 
-/// The synchronous devices but `own`, in their order; none unless the policy is `host`, and none for the
-/// copies of HostCopies themselves.
+/// The synchronous devices but `own`, in their order; none unless the policy is `host`, and none for
+/// the copies of HostCopies themselves.
 std::vector<Device> host_devices(Device own);
 [[noreturn]] void refuse(std::string_view op, Device device, const std::string& refusal);
 /// Counts that `op` runs on `host`.
