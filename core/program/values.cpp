@@ -42,6 +42,7 @@ TENON_VALUE_BINARY(operator!=, compare, ne, a, b)
 TENON_VALUE_BINARY(min, binary, min, a, b)
 TENON_VALUE_BINARY(max, binary, max, a, b)
 TENON_VALUE_BINARY(pow, binary, pow, a, b)
+TENON_VALUE_BINARY(rem, binary, rem, a, b)
 #undef TENON_VALUE_BINARY
 
 Value operator&(Value a, Value b) {
@@ -65,29 +66,33 @@ Value operator>>(Value a, int bits) {
 Value operator-(Value a) {
   return unary(Opcode::neg, a);
 }
-Value abs(Value a) {
-  return unary(Opcode::abs, a);
+#define TENON_VALUE_UNARY(name)    \
+  Value name(Value a) {            \
+    return unary(Opcode::name, a); \
+  }
+TENON_VALUE_UNARY(abs)
+TENON_VALUE_UNARY(floor)
+TENON_VALUE_UNARY(trunc)
+TENON_VALUE_UNARY(round)
+TENON_VALUE_UNARY(sqrt)
+TENON_VALUE_UNARY(rsqrt)
+TENON_VALUE_UNARY(exp)
+TENON_VALUE_UNARY(exp2)
+TENON_VALUE_UNARY(expm1)
+TENON_VALUE_UNARY(log)
+TENON_VALUE_UNARY(log2)
+TENON_VALUE_UNARY(log1p)
+TENON_VALUE_UNARY(sin)
+TENON_VALUE_UNARY(cos)
+TENON_VALUE_UNARY(tanh)
+TENON_VALUE_UNARY(erf)
+TENON_VALUE_UNARY(sigmoid)
+#undef TENON_VALUE_UNARY
+Value ceil(Value a) {
+  return -floor(-a);
 }
-Value floor(Value a) {
-  return unary(Opcode::floor, a);
-}
-Value sqrt(Value a) {
-  return unary(Opcode::sqrt, a);
-}
-Value exp(Value a) {
-  return unary(Opcode::exp, a);
-}
-Value log(Value a) {
-  return unary(Opcode::log, a);
-}
-Value log1p(Value a) {
-  return unary(Opcode::log1p, a);
-}
-Value tanh(Value a) {
-  return unary(Opcode::tanh, a);
-}
-Value sigmoid(Value a) {
-  return unary(Opcode::sigmoid, a);
+Value fma(Value a, Value b, Value c) {
+  return a.builder().apply(Opcode::fma, a.dtype(), a, b, c);
 }
 
 Value select(Value condition, Value a, Value b) {

@@ -1,6 +1,6 @@
-// Reading and writing at places that integer tensors name, of any integer dtype; a negative index counts
-// from the end. One that is out of range is InvalidArgument: at once on a synchronous device, at the next
-// wait on others. Differentiable in what is read and written.
+// Reading and writing at places that integer tensors name, of any integer dtype; a negative index
+// counts from the end. One that is out of range is InvalidArgument: at once on a synchronous device, at
+// the next wait on others. Differentiable in what is read and written.
 #pragma once
 
 #include <tenon/tensor.h>

@@ -142,6 +142,7 @@ TENON_VALUE_BINARY(operator!=)
 TENON_VALUE_BINARY(min)
 TENON_VALUE_BINARY(max)
 TENON_VALUE_BINARY(pow)
+TENON_VALUE_BINARY(rem)  ///< C's fmod: the sign is a's
 #undef TENON_VALUE_BINARY
 Value operator&(Value a, Value b);
 Value operator|(Value a, Value b);
@@ -152,12 +153,24 @@ Value operator>>(Value a, int bits);
 Value operator-(Value a);
 Value abs(Value a);
 Value floor(Value a);
+Value ceil(Value a);
+Value trunc(Value a);
+Value round(Value a);  ///< ties to even
 Value sqrt(Value a);
+Value rsqrt(Value a);
 Value exp(Value a);
+Value exp2(Value a);
+Value expm1(Value a);
 Value log(Value a);
+Value log2(Value a);
 Value log1p(Value a);
+Value sin(Value a);
+Value cos(Value a);
 Value tanh(Value a);
+Value erf(Value a);
 Value sigmoid(Value a);
+/// a · b + c, rounded once.
+Value fma(Value a, Value b, Value c);
 Value select(Value condition, Value a, Value b);
 Value cast(Value a, DType dtype);
 Value bitcast(Value a, DType dtype);
