@@ -42,7 +42,7 @@ const BinaryRule& rule(Binary op) {
 
 /// The dtype that both operands are converted to before the formula.
 DType compute_dtype(const BinaryRule& rule, DType common) {
-  if (rule.result == Result::Quotient && !is_floating(common)) return f32;
+  if (rule.result == Result::Quotient && !is_floating(common)) return default_dtype();
   if (rule.result == Result::Arithmetic && common == bool_) return i64;
   return common;
 }
@@ -65,10 +65,10 @@ Table& unary_programs() {
 
 /// `common` is what the operands promote to; in place the result has a's dtype.
 const Program& binary_program(Binary op, Form form, DType a, DType b, DType common) {
-  return binary_programs().get({static_cast<int>(op), form, a, b, common}, [&] {
+  const BinaryRule& r = rule(op);
+  const DType dtype = compute_dtype(r, common);
+  return binary_programs().get({static_cast<int>(op), form, a, b, dtype}, [&] {
     Builder builder;
-    const BinaryRule& r = rule(op);
-    const DType dtype = compute_dtype(r, common);
     const bool first_is_scalar = form == Form::ScalarTensor;
     const bool second_is_scalar = form == Form::TensorScalar || form == Form::InPlaceScalar;
     // A scalar arrives in the dtype it is computed in.
@@ -83,7 +83,7 @@ const Program& binary_program(Binary op, Form form, DType a, DType b, DType comm
 
 /// A number takes the tensor's dtype within its kind.
 DType promote_scalar(DType tensor, Scalar scalar) {
-  if (scalar.is_floating()) return is_floating(tensor) ? tensor : f32;
+  if (scalar.is_floating()) return is_floating(tensor) ? tensor : default_dtype();
   if (scalar.is_bool()) return tensor;
   return tensor == bool_ ? i64 : tensor;
 }
@@ -146,7 +146,7 @@ Tensor unary(Unary op, std::string_view name, const Tensor& x, DType to, Value (
 
 DType floating_or_f32(const Tensor& x, std::string_view op) {
   const DType dtype = impl_of(x, op).dtype;
-  return is_floating(dtype) ? dtype : f32;
+  return is_floating(dtype) ? dtype : default_dtype();
 }
 
 /// What an arithmetic op computes in: bool as an integer.

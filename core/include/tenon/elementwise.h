@@ -12,7 +12,7 @@
 #pragma GCC visibility push(default)
 namespace tenon {
 
-// --- Arithmetic. Integer division gives the default dtype f32; bool counts as an integer 0 or 1 ---
+// --- Arithmetic. Integer division gives the default dtype; bool counts as an integer 0 or 1 ---
 
 #define TENON_BINARY(name)                       \
   Tensor name(const Tensor& x, const Tensor& y); \
@@ -36,7 +36,7 @@ TENON_BINARY(operator!=)
 /// x where condition (bool), else y.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
-// --- One operand. Integers become f32 but for neg, abs and relu ---
+// --- One operand. Integers become the default dtype but for neg, abs and relu ---
 
 Tensor operator-(const Tensor& x);
 Tensor abs(const Tensor& x);
