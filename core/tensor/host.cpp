@@ -16,8 +16,8 @@ void require_contiguous(std::string_view op, const Tensor& x) {
 }
 
 void require_not_read_only(std::string_view op, const Tensor& x) {
-  require(!x.is_read_only(), "[{}] the tensor was imported read-only: read a const one, or clone() it",
-          op);
+  require(!impl_of(x, op).storage->read_only,
+          "[{}] the tensor was imported read-only: read a const one, or clone() it", op);
 }
 
 void* first_element(const Tensor& x, DType dtype) {

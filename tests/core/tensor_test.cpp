@@ -306,6 +306,10 @@ TEST(Undefined, TakesPartInNoOp) {
   expect_undefined("fill_", [&] { none.fill_(0); });
   expect_undefined("add", [&] { none += x; });
   expect_undefined("requires_grad", [&] { none.backward(); });
+  expect_undefined("data", [&] { none.data<float>(); });
+  expect_undefined("host", [&] { none.host(); });
+  expect_undefined("zeros_like", [&] { zeros_like(none); });
+  expect_undefined("tril", [&] { tril(none); });
   for (const auto& call : std::vector<std::function<void()>>{[&] { none.reshape({1}); },
                                                              [&] { none.view({1}); },
                                                              [&] { none.permute({}); },
@@ -315,6 +319,13 @@ TEST(Undefined, TakesPartInNoOp) {
                                                              [&] { none.expand({2}); },
                                                              [&] { none.squeeze(0); },
                                                              [&] { none.unsqueeze(0); },
+                                                             [&] { none.flatten(); },
+                                                             [&] { none.diagonal(); },
+                                                             [&] { none.unfold(0, 1, 1); },
+                                                             [&] { none.split(1); },
+                                                             [&] { none.unbind(); },
+                                                             [&] { none.movedim(0, 1); },
+                                                             [&] { none.is_read_only(); },
                                                              [&] { none.contiguous(); },
                                                              [&] { none.clone(); },
                                                              [&] { none.detach(); },
