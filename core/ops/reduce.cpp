@@ -161,15 +161,15 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
-  const DType dtype = impl_of(x, "mean").dtype;
+  const DType from = impl_of(x, "mean").dtype, dtype = is_floating(from) ? from : default_dtype();
   const auto reduced = ops::reduced_dims("mean", x, dims);
   // 16-bit sums and counts would overflow.
-  const Tensor total = sum(x.to(is_floating(dtype) ? ops::accumulator(dtype) : f32), dims, keepdim);
+  const Tensor total = sum(x.to(ops::accumulator(dtype)), dims, keepdim);
   double count = 1;
   for (int d = 0; d < x.rank(); ++d) {
     if (reduced[static_cast<std::size_t>(d)]) count *= static_cast<double>(x.shape()[d]);
   }
-  return (total / count).to(is_floating(dtype) ? dtype : f32);
+  return (total / count).to(dtype);
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keepdim) {

@@ -9,7 +9,7 @@ namespace tenon {
 
 /// Integers and bool are summed in i64, unsigned ones in u64.
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-/// Integers become f32; over nothing NaN.
+/// Integers become the default dtype; over nothing NaN.
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// NaN wins; over nothing InvalidArgument. The gradient is shared evenly among equal maxima.
 Tensor max(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
