@@ -42,6 +42,8 @@ struct Slice {
   std::int64_t step = 1;
 };
 
+class Index;  // tenon/index.h
+
 class Tensor {
  public:
   /// An undefined tensor: it has no shape and takes part in no op.
@@ -108,6 +110,15 @@ class Tensor {
   Tensor expand(const Shape& shape) const;
   Tensor squeeze(int dim) const;
   Tensor unsqueeze(int dim) const;
+
+  // --- Index expressions, see tenon/index.h ---
+
+  /// x[indices] by NumPy's rules: a view, or a copy where an index is a tensor.
+  Tensor index(const std::vector<Index>& indices) const;
+  Tensor operator[](const Index& index) const;
+  /// x[indices] = value, or += for each index, in place.
+  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& value, bool accumulate = false);
+  Tensor& index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate = false);
 
   // --- Copies ---
 
