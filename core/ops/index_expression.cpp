@@ -54,6 +54,15 @@ class Reader {
     return std::move(place_);
   }
 
+  /// The mask over x's dimensions where nothing else chooses, undefined where something does.
+  Tensor only_mask() const {
+    if (!place_.steps.empty() || !place_.picks.empty() || masks_.size() != 1) return {};
+    Tensor mask = masks_.front().tensor;
+    const int after = x_.rank() - masks_.front().dim - mask.rank();
+    for (int i = 0; i < after; ++i) mask = mask.unsqueeze(-1);
+    return mask;
+  }
+
  private:
   /// A mask, and the first dimension that it stands for: of the view, of x.
   struct Mask {
@@ -175,11 +184,6 @@ class Reader {
   Place place_;
 };
 
-Place place_of(std::string_view op, const Tensor& x, const std::vector<Index>& indices) {
-  impl_of(x, op);
-  return Reader(op, x, indices).finish();
-}
-
 Scatter how_to_put(const Tensor& x, bool accumulate) {
   require(!accumulate || x.dtype() != bool_, "[index_put] bools can't be accumulated");
   return accumulate ? Scatter::add : Scatter::assign;
@@ -197,6 +201,14 @@ Tensor source_of(const Tensor& x, const Place& place, const Tensor& value) {
   return value.to(x.dtype());
 }
 
+/// Where a mask alone says where a 0-d value goes, no places need to be known: a copy of x with it.
+/// Else undefined.
+Tensor filled(const Reader& reader, const Tensor& x, const Tensor& value, bool accumulate) {
+  const Tensor mask = reader.only_mask();
+  if (accumulate || !mask.defined() || impl_of(value, "index_put").shape.size() > 0) return {};
+  return masked_fill(x, mask, value);
+}
+
 Tensor number(const Tensor& x, Scalar value) {
   const DType dtype = impl_of(x, "index_put").dtype;
   require_fits("index_put", value, dtype);
@@ -206,13 +218,17 @@ Tensor number(const Tensor& x, Scalar value) {
 }  // namespace
 
 Tensor index(const Tensor& x, const std::vector<Index>& indices) {
-  return ops::read_at("index", x, place_of("index", x, indices));
+  impl_of(x, "index");
+  return ops::read_at("index", x, Reader("index", x, indices).finish());
 }
 
 Tensor index_put(const Tensor& x, const std::vector<Index>& indices, const Tensor& value,
                  bool accumulate) {
-  const Place place = place_of("index_put", x, indices);
+  impl_of(x, "index_put");
   const Scatter how = how_to_put(x, accumulate);
+  Reader reader("index_put", x, indices);
+  if (const Tensor y = filled(reader, x, value, accumulate); y.defined()) return y;
+  const Place place = reader.finish();
   return ops::write_at("index_put", x, place, source_of(x, place, value), how);
 }
 Tensor index_put(const Tensor& x, const std::vector<Index>& indices, Scalar value, bool accumulate) {
@@ -227,8 +243,15 @@ Tensor Tensor::operator[](const Index& index) const {
 }
 
 Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& value, bool accumulate) {
-  const Place place = place_of("index_put", *this, indices);
+  impl_of(*this, "index_put");
   const Scatter how = how_to_put(*this, accumulate);
+  Reader reader("index_put", *this, indices);
+  if (const Tensor y = filled(reader, *this, value, accumulate); y.defined()) {
+    const Place whole{.shape = shape(), .picks = {}, .along = {}};
+    ops::write_in_place("index_put", *this, whole, y, how);
+    return *this;
+  }
+  const Place place = reader.finish();
   ops::write_in_place("index_put", *this, place, source_of(*this, place, value), how);
   return *this;
 }
