@@ -1,10 +1,14 @@
 // NumPy's index expressions: slices and integers make a view, index tensors and masks choose places in
 // it.
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
 
+#include <tenon/autograd.h>
 #include <tenon/ops.h>
 
-#include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/places.h"
 #include "core/ops/run.h"
@@ -131,12 +135,12 @@ class Reader {
   /// The view's next dimensions stay.
   void keep(int count) {
     for (int i = 0; i < count; ++i) kept_.push_back(dim_++);
-    interrupted_ |= chosen_at_ >= 0;
+    interrupted_ |= chosen_at_.has_value();
   }
 
   /// The next index is a tensor, or counts as one.
   void choose() {
-    if (chosen_at_ < 0) chosen_at_ = static_cast<int>(kept_.size());
+    if (!chosen_at_) chosen_at_ = kept_.size();
     apart_ |= interrupted_;
   }
 
@@ -154,15 +158,15 @@ class Reader {
     const Tensor view = ops::view_at(x_.detach(), place_);
     Shape chosen;
     for (const Pick& pick : place_.picks) chosen = broadcast(op_, chosen, pick.index.shape());
-    const int at = apart_ ? 0 : std::max(chosen_at_, 0), rank = static_cast<int>(kept_.size());
-    for (int i = 0; i <= rank; ++i) {
+    const std::size_t at = apart_ ? 0 : chosen_at_.value_or(0);
+    for (std::size_t i = 0; i <= kept_.size(); ++i) {
       if (i == at) {
         for (const std::int64_t extent : chosen) add_dimension(extent, -1);
       }
-      if (i < rank) add_dimension(view.size(kept_[std::size_t(i)]), kept_[std::size_t(i)]);
+      if (i < kept_.size()) add_dimension(view.size(kept_[i]), kept_[i]);
     }
     for (Pick& pick : place_.picks) {
-      for (int i = at; i < rank; ++i) pick.index = pick.index.unsqueeze(-1);
+      for (std::size_t i = at; i < kept_.size(); ++i) pick.index = pick.index.unsqueeze(-1);
     }
   }
 
@@ -177,7 +181,7 @@ class Reader {
   int rest_ = 0;                              // dimensions for the ellipsis
   int dim_ = 0, named_ = 0;                   // the next one of the view, and of x
   std::vector<int> kept_;                     // dimensions of the view that stay
-  int chosen_at_ = -1;                        // how many of them precede the first index tensor
+  std::optional<std::size_t> chosen_at_;      // how many of them precede the first index tensor
   bool interrupted_ = false, apart_ = false;  // one stays after that; and then came another tensor
   std::vector<std::int64_t> extents_;         // of the picks
   std::vector<Mask> masks_;
