@@ -43,6 +43,7 @@ struct Slice {
 };
 
 class HostView;
+class Index;  // tenon/index.h
 
 class Tensor {
  public:
@@ -146,6 +147,15 @@ class Tensor {
   std::vector<Tensor> chunk(std::int64_t count, int dim = 0) const;
   /// select() at each index.
   std::vector<Tensor> unbind(int dim = 0) const;
+
+  // --- Index expressions, see tenon/index.h ---
+
+  /// x[indices] by NumPy's rules: a view, or a copy where an index is a tensor.
+  Tensor index(const std::vector<Index>& indices) const;
+  Tensor operator[](const Index& index) const;
+  /// x[indices] = value, or += for each index, in place.
+  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& value, bool accumulate = false);
+  Tensor& index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate = false);
 
   // --- Copies ---
 
