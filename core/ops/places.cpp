@@ -54,7 +54,7 @@ void scatter_into(std::string_view op, const Tensor& x, const Place& place, cons
              .along = place.along,
              .how = kCodes[static_cast<int>(how)]});
   } else if (how == Scatter::add) {
-    binary_in_place(Binary::add, view, src);
+    add_(view, src);
   } else {
     assign(op, view, src);
   }
