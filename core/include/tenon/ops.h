@@ -1,6 +1,7 @@
 // Operations on tensors, all of them.
 #pragma once
 
+#include <tenon/arrange.h>
 #include <tenon/elementwise.h>
 #include <tenon/index.h>
 #include <tenon/matmul.h>
