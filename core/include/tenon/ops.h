@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tenon/arrange.h>
+#include <tenon/composite.h>
 #include <tenon/elementwise.h>
 #include <tenon/index.h>
 #include <tenon/matmul.h>
