@@ -87,7 +87,7 @@ Reals attention(const std::vector<Reals>& x, double scale,
   return y;
 }
 
-const std::vector<std::int64_t> kTargets = {2, 0, 1, 2};  // of 3 classes, in 4 rows
+const std::vector<std::int32_t> kTargets = {2, 0, 1, 2};  // of 3 classes, in 4 rows
 const std::vector<double> kWeights = {0.5, 2, 1.5};
 
 Tensor targets(const Tensor& x) {
@@ -204,11 +204,15 @@ const std::vector<Row> kRows = {
      .shapes = {{{4, 3}}},
      .tolerance = 8},
     {.name = "cross_entropy_ignoring",
-     .op = [](const auto& x) { return cross_entropy(x[0], targets(x[0]), {.ignore_index = 2}); },
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0], targets(x[0]),
+                                {.weight = weights(x[0]), .ignore_index = 2, .label_smoothing = 0.3});
+         },
      .oracle =
          [](const auto& x) {
-           const Group rows = losses(x[0], false, one_hot);
-           return Reals{{}, {(rows[1] + rows[2]) / 2}};
+           const Group rows = losses(x[0], true, smooth);
+           return Reals{{}, {(rows[1] + rows[2]) / (0.5 + 2)}};
          },
      .shapes = {{{4, 3}}},
      .tolerance = 8},
@@ -355,7 +359,7 @@ TEST_P(CompositesOn, DropoutIsABernoulliMask) {
     random::Generator a(11), b(11);
     const Tensor y = dropout(x, 0.25, true, a);
     const Tensor mask = random::bernoulli({5, 7}, 0.75, {.dtype = dtype, .device = device_}, b);
-    const double kept = sum(mask.to(f64)).item<double>();
+    const float kept = sum(mask.to(f32)).item<float>();
     EXPECT_TRUE(kept > 15 && kept < 35) << kept;
     const DType drawn = dtype == f16 ? f32 : dtype;
     const Tensor wanted = (x.to(drawn) * (1 / 0.75) * mask.to(drawn)).to(dtype);
@@ -395,6 +399,49 @@ TEST_P(CompositesOn, AttentionTakesAddedMasksAndBatches) {
   const Tensor again =
       matmul(dropout(softmax(matmul(q, k.transpose(1, 2)) * 0.5, -1), 0.4, true, b), v);
   EXPECT_LT(max(abs(dropped - again)).item<double>(), 1e-14);
+}
+
+TEST_P(CompositesOn, GradientsHaveTheDtypesOfTheirOperands) {
+  const auto leaf = [&](const Shape& shape, DType dtype) {
+    return tensor_of(draw(shape, {0.5, 2}, dtype, 1), dtype, device_).set_requires_grad();
+  };
+  const Tensor x = leaf({2, 3}, f16), w = leaf({3}, f32), t = targets(x).slice(0, {.stop = 2});
+  const std::function<Tensor()> calls[] = {
+      [&] { return softmax(x, 1, f32); },
+      [&] { return log_softmax(x, 0, f32); },
+      [&] { return layer_norm(x, {3}, w, w); },
+      [&] { return rms_norm(x, {3}, w); },
+      [&] { return normalize(x); },
+      [&] { return cosine_similarity(x, w); },
+      [&] { return cross_entropy(x, t); },
+      [&] { return nll_loss(x, t); },
+      [&] { return dropout(x); },
+      [&] { return scaled_dot_product_attention(x, x, x); },
+      [&] { return var(x); },
+      [&] { return std(x); },
+      [&] { return norm(x, 2, {}, false, f32); },
+      [&] { return norm(x, 3); },
+      [&] { return logsumexp(x); },
+      [&] { return mean(x, {}, false, f32); },
+      [&] { return sum(x, {}, false, f32); },
+      [&] { return nansum(x); },
+      [&] { return nanmean(x); },
+      [&] { return prod(x, {1}, false, f32); },
+      [&] { return amax(x); },
+      [&] { return max(x, 1).values; },
+      [&] { return einsum("ij,j", {x, w}); },
+      [&] { return vecdot(x, w); },
+      [&] { return cross(x, w); },
+      [&] { return addmm(x, x, x.slice(0, {.stop = 1}).expand({3, 3})); },
+      [&] { return cat({x, w.view({1, 3})}); },
+      [&] { return pad(x, {1, 1}); }};
+  for (const auto& call : calls) {
+    Tensor(x).set_grad({});
+    call().to(f32).sum().backward();
+    EXPECT_EQ(x.grad().dtype(), f16) << &call - calls;
+    EXPECT_EQ(x.grad().shape(), x.shape()) << &call - calls;
+  }
+  EXPECT_EQ(w.grad().dtype(), f32);
 }
 
 TEST_P(CompositesOn, Launches) {
