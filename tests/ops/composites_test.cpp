@@ -1,4 +1,4 @@
-// Softmax, normalisation, losses, attention, dropout: each against loops in f64.
+// Softmax, normalisation, attention, dropout: each against loops in f64.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -17,22 +17,9 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-Group soft(Group x) {
-  double sum = 0;
-  for (const double v : x) sum += std::exp(v);
-  for (double& v : x) v = std::exp(v) / sum;
-  return x;
-}
-
 Group logs(Group x) {
   for (double& v : x) v = std::log(v);
   return x;
-}
-
-double mean_of(const Group& x) {
-  double sum = 0;
-  for (const double v : x) sum += v;
-  return sum / static_cast<double>(x.size());
 }
 
 /// x less its mean where it is `centered`, over the root of its mean square.
@@ -85,35 +72,6 @@ Reals attention(const std::vector<Reals>& x, double scale,
     }
   }
   return y;
-}
-
-const std::vector<std::int32_t> kTargets = {2, 0, 1, 2};  // of 3 classes, in 4 rows
-const std::vector<double> kWeights = {0.5, 2, 1.5};
-
-Tensor targets(const Tensor& x) {
-  return tensor(kTargets, {.device = x.device()});
-}
-Tensor weights(const Tensor& x) {
-  return tensor(kWeights, {.device = x.device()}).to(x.dtype());
-}
-
-/// The loss of each row of (4, 3) logits; targets of each class as t(row, class).
-template <class T>
-Group losses(const Reals& x, bool weighted, T t) {
-  Group rows;
-  for (std::size_t n = 0; n < 4; ++n) {
-    const Group p = soft({&x.values[3 * n], &x.values[3 * n] + 3});
-    double loss = 0;
-    for (std::size_t c = 0; c < 3; ++c) loss -= (weighted ? kWeights[c] : 1) * t(n, c) * std::log(p[c]);
-    rows.push_back(loss);
-  }
-  return rows;
-}
-double one_hot(std::size_t n, std::size_t c) {
-  return static_cast<std::size_t>(kTargets[n]) == c ? 1 : 0;
-}
-double smooth(std::size_t n, std::size_t c) {
-  return 0.7 * one_hot(n, c) + 0.3 / 3;
 }
 
 const std::vector<Row> kRows = {
@@ -186,80 +144,6 @@ const std::vector<Row> kRows = {
      .shapes = {{{2, 3}, {3}}},
      .values = {0.5, 3},
      .tolerance = 8},
-    {.name = "cross_entropy",
-     .op = [](const auto& x) { return cross_entropy(x[0], targets(x[0])); },
-     .oracle = [](const auto& x) { return Reals{{}, {mean_of(losses(x[0], false, one_hot))}}; },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
-    {.name = "cross_entropy_weighted",
-     .op =
-         [](const auto& x) {
-           return cross_entropy(x[0], targets(x[0]), {.weight = weights(x[0]), .label_smoothing = 0.3});
-         },
-     .oracle =
-         [](const auto& x) {
-           const Group rows = losses(x[0], true, smooth);
-           return Reals{{}, {mean_of(rows) * 4 / (1.5 + 0.5 + 2 + 1.5)}};
-         },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
-    {.name = "cross_entropy_ignoring",
-     .op =
-         [](const auto& x) {
-           return cross_entropy(x[0], targets(x[0]),
-                                {.weight = weights(x[0]), .ignore_index = 2, .label_smoothing = 0.3});
-         },
-     .oracle =
-         [](const auto& x) {
-           const Group rows = losses(x[0], true, smooth);
-           return Reals{{}, {(rows[1] + rows[2]) / (0.5 + 2)}};
-         },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
-    {.name = "cross_entropy_of_rows",
-     .op =
-         [](const auto& x) {
-           return cross_entropy(x[0].reshape({2, 2, 3}).permute({0, 2, 1}), targets(x[0]).view({2, 2}),
-                                {.weight = weights(x[0]), .reduction = LossReduction::none});
-         },
-     .oracle = [](const auto& x) { return Reals{{2, 2}, losses(x[0], true, one_hot)}; },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
-    {.name = "cross_entropy_of_one_row",
-     .op =
-         [](const auto& x) {
-           return cross_entropy(x[0].select(0, 1), targets(x[0]).select(0, 1),
-                                {.reduction = LossReduction::sum});
-         },
-     .oracle = [](const auto& x) { return Reals{{}, {losses(x[0], false, one_hot)[1]}}; },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
-    {.name = "cross_entropy_of_probabilities",
-     .op =
-         [](const auto& x) {
-           return cross_entropy(x[0], x[1], {.weight = weights(x[0]), .label_smoothing = 0.3});
-         },
-     .oracle =
-         [](const auto& x) {
-           return Reals{{}, {mean_of(losses(x[0], true, [&](std::size_t n, std::size_t c) {
-                          return 0.7 * x[1].values[3 * n + c] + 0.1;
-                        }))}};
-         },
-     .shapes = {{{4, 3}, {4, 3}}},
-     .tolerance = 8},
-    {.name = "nll_loss",
-     .op =
-         [](const auto& x) {
-           return nll_loss(log_softmax(x[0], 1), targets(x[0]),
-                           {.weight = weights(x[0]), .ignore_index = 0});
-         },
-     .oracle =
-         [](const auto& x) {
-           const Group rows = losses(x[0], true, one_hot);
-           return Reals{{}, {(rows[0] + rows[2] + rows[3]) / (1.5 + 2 + 1.5)}};
-         },
-     .shapes = {{{4, 3}}},
-     .tolerance = 8},
     {.name = "attention",
      .op = [](const auto& x) { return scaled_dot_product_attention(x[0], x[1], x[2]); },
      .oracle =
@@ -328,29 +212,6 @@ TEST_P(CompositesOn, LargeAndInfiniteLogits) {
   EXPECT_EQ(log_softmax(of({-1000, 0}), 0).to_vector<double>(), (List{-1000, 0}));
   EXPECT_TRUE(std::isnan(softmax(of({-kInf, -kInf}), 0).to_vector<double>()[0]));
   EXPECT_TRUE(std::isnan(softmax(of({kInf, 1}), 0).to_vector<double>()[1]));
-  const Tensor logits = of({1000, 0}).view({1, 2});
-  EXPECT_EQ(cross_entropy(logits, tensor({1}, here_)).item<double>(), 1000);
-}
-
-TEST_P(CompositesOn, CrossEntropyOfWhatIsNoClass) {
-  const Tensor x = zeros({2, 3}, here_);
-  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({0, 3}, here_)).item<float>()));
-  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({-100, 0}, here_)).item<float>()));
-  const Tensor all = tensor({-100, -100}, here_);
-  EXPECT_TRUE(std::isnan(cross_entropy(x, all, {.ignore_index = -100}).item<float>()));
-  EXPECT_EQ(
-      cross_entropy(x, all, {.ignore_index = -100, .reduction = LossReduction::sum}).item<float>(), 0);
-  EXPECT_TRUE(
-      std::isnan(cross_entropy(zeros({0, 3}, here_), zeros({0}, {.dtype = i64, .device = device_}))
-                     .item<float>()));
-}
-
-TEST_P(CompositesOn, WhatIsIgnoredHasNoGradient) {
-  const Tensor x = tensor(List{kNan, 1, 2, 3}, {.device = device_, .requires_grad = true});
-  const Tensor loss = cross_entropy(x.view({2, 2}), tensor({7, 1}, here_), {.ignore_index = 7});
-  const List dx = autograd::grad({&loss, 1}, {&x, 1})[0].to_vector<double>();
-  EXPECT_EQ((List{dx[0], dx[1]}), (List{0, 0}));
-  EXPECT_NEAR(dx[2], 1 / (1 + std::exp(1.0)), 1e-12);
 }
 
 TEST_P(CompositesOn, DropoutIsABernoulliMask) {
@@ -405,7 +266,7 @@ TEST_P(CompositesOn, GradientsHaveTheDtypesOfTheirOperands) {
   const auto leaf = [&](const Shape& shape, DType dtype) {
     return tensor_of(draw(shape, {0.5, 2}, dtype, 1), dtype, device_).set_requires_grad();
   };
-  const Tensor x = leaf({2, 3}, f16), w = leaf({3}, f32), t = targets(x).slice(0, {.stop = 2});
+  const Tensor x = leaf({2, 3}, f16), w = leaf({3}, f32);
   const std::function<Tensor()> calls[] = {
       [&] { return softmax(x, 1, f32); },
       [&] { return log_softmax(x, 0, f32); },
@@ -413,8 +274,7 @@ TEST_P(CompositesOn, GradientsHaveTheDtypesOfTheirOperands) {
       [&] { return rms_norm(x, {3}, w); },
       [&] { return normalize(x); },
       [&] { return cosine_similarity(x, w); },
-      [&] { return cross_entropy(x, t); },
-      [&] { return nll_loss(x, t); },
+
       [&] { return dropout(x); },
       [&] { return scaled_dot_product_attention(x, x, x); },
       [&] { return var(x); },
@@ -447,17 +307,12 @@ TEST_P(CompositesOn, GradientsHaveTheDtypesOfTheirOperands) {
 TEST_P(CompositesOn, Launches) {
   if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
   const Tensor x = tensor_of(draw({4, 3}, {}, f32, 1), f32, device_).set_requires_grad();
-  const Tensor t = targets(x), w = weights(x);
   const Tensor one = ones({3}, {.device = device_, .requires_grad = true});
   EXPECT_EQ(launches([&] { softmax(x, 1); }), 3);
   EXPECT_EQ(launches([&] { log_softmax(x, 1); }), 3);
   EXPECT_EQ(launches([&] { layer_norm(x, {3}, one, one); }), 3);
   EXPECT_EQ(launches([&] { rms_norm(x, {3}, one); }), 2);
   EXPECT_EQ(launches([&] { dropout(x); }), 1);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t); }), 3);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.label_smoothing = 0.1}); }), 3);
-  EXPECT_EQ(launches([&] { cross_entropy(x, softmax(x, 1)); }), 6);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.weight = w, .ignore_index = 0}); }), 4);
   EXPECT_EQ(launches([&] { scaled_dot_product_attention(x, x, x); }), 5);
   EXPECT_EQ(launches([&] { scaled_dot_product_attention(x, x, x, {.is_causal = true}); }), 6);
   EXPECT_EQ(launches([&] { cosine_similarity(x, x); }), 2);
@@ -465,7 +320,6 @@ TEST_P(CompositesOn, Launches) {
   const std::int64_t base = backward_launches([&] { return (x * 1.0).sum(); });
   EXPECT_LE(backward_launches([&] { return softmax(x, 1).sum(); }) - base, 2);
   EXPECT_LE(backward_launches([&] { return layer_norm(x, {3}, one, one).sum(); }) - base, 5);
-  EXPECT_LE(backward_launches([&] { return cross_entropy(x, t); }) - base, 2);
 }
 
 TEST_P(CompositesOn, RefusesWhatCannotBe) {
@@ -491,32 +345,6 @@ TEST_P(CompositesOn, RefusesWhatCannotBe) {
             invalid_argument("[dropout] the probability 1.5 is not in [0, 1]"));
   EXPECT_EQ(thrown([&] { dropout(t); }),
             invalid_argument("[dropout] i64 is not floating; convert it first"));
-}
-
-TEST_P(CompositesOn, RefusesLossesOfWhatDoesNotFit) {
-  const Tensor x = zeros({2, 3}, here_), t = tensor({0, 1}, here_);
-  EXPECT_EQ(thrown([&] { cross_entropy(t, t); }),
-            invalid_argument("[cross_entropy] x is i64, not floating"));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, tensor({true, true}, here_)); }),
-            invalid_argument("[cross_entropy] the target is bool, not classes"));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, tensor({0}, here_)); }),
-            invalid_argument("[cross_entropy] the target (1,) does not fit x (2, 3)"));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, zeros({2}, here_)); }),
-            invalid_argument("[cross_entropy] the target (2,) does not fit x (2, 3)"));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, t, {.weight = zeros({2}, here_)}); }),
-            invalid_argument("[cross_entropy] the weight is (2,) f32, not floating (3,)"));
-  const Tensor learnt = ones({3}, {.device = device_, .requires_grad = true});
-  EXPECT_EQ(
-      thrown([&] { cross_entropy(x, t, {.weight = learnt}); }),
-      (Thrown{ErrorKind::Unsupported, "[cross_entropy] the weight has no gradient; detach() it"}));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, t, {.label_smoothing = 2}); }),
-            invalid_argument("[cross_entropy] label_smoothing 2 is not in [0, 1]"));
-  EXPECT_EQ(thrown([&] { cross_entropy(x, x, {.ignore_index = 0}); }),
-            invalid_argument("[cross_entropy] ignore_index is a class; the target is probabilities"));
-  EXPECT_EQ(thrown([&] { nll_loss(x, x); }),
-            invalid_argument("[nll_loss] the target is f32, not class indices"));
-  EXPECT_EQ(thrown([&] { nll_loss(zeros({}, here_), tensor(1, here_)); }),
-            invalid_argument("[nll_loss] a 0-d x has no classes"));
 }
 
 TEST_P(CompositesOn, RefusesAttentionOfWhatDoesNotFit) {

@@ -1,6 +1,7 @@
 // Oracles of ops that see some dimensions as one: over the elements of each group, in order.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "tests/ops/sweep.h"
@@ -49,6 +50,19 @@ Reals mapped(const Reals& x, const Dims& dims, F f) {
 
 inline Reals in_shape(Reals x, const Shape& shape) {
   x.shape = shape;
+  return x;
+}
+
+inline double mean_of(const Group& x) {
+  double sum = 0;
+  for (const double v : x) sum += v;
+  return sum / static_cast<double>(x.size());
+}
+
+inline Group soft(Group x) {
+  double sum = 0;
+  for (const double v : x) sum += std::exp(v);
+  for (double& v : x) v = std::exp(v) / sum;
   return x;
 }
 

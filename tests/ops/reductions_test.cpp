@@ -21,9 +21,6 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 double total(const Group& x) {
   return std::accumulate(x.begin(), x.end(), 0.0);
 }
-double mean_of(const Group& x) {
-  return total(x) / static_cast<double>(x.size());
-}
 double product(const Group& x) {
   return std::accumulate(x.begin(), x.end(), 1.0, std::multiplies<>());
 }
