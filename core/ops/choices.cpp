@@ -4,7 +4,7 @@
 
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
-#include "core/ops/formulas.h"
+#include "core/ops/functions.h"
 #include "core/ops/program_table.h"
 #include "core/ops/rule.h"
 #include "core/tensor/impl.h"
