@@ -5,3 +5,4 @@
 #include <tenon/index.h>
 #include <tenon/matmul.h>
 #include <tenon/reduce.h>
+#include <tenon/scan.h>
