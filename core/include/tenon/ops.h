@@ -6,3 +6,4 @@
 #include <tenon/matmul.h>
 #include <tenon/reduce.h>
 #include <tenon/scan.h>
+#include <tenon/sort.h>
