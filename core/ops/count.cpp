@@ -1,5 +1,8 @@
 // Counting: each element finds its bin, and a SCATTER adds it there.
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <utility>
 
 #include <tenon/ops.h>
 
@@ -148,6 +151,11 @@ Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions
   const Tensor both[] = {x, edges};
   ops::common_device("histogram", both);
   return counted_between(x, edges.detach(), options);
+}
+
+Tensor histc(const Tensor& x, std::int64_t bins, double min, double max) {
+  if (min == max) return histogram(x, bins).hist;
+  return histogram(x, bins, {.range = std::pair(min, max)}).hist;
 }
 
 }  // namespace tenon

@@ -11,7 +11,7 @@ namespace tenon::ops {
 /// contiguous. x has elements.
 Tensor sorted_places(std::string_view op, const Tensor& x, int dim, bool descending);
 
-/// A column of places is shaped to broadcast along dim of a tensor of that rank.
+/// x (n,), shaped to broadcast along dim of a tensor of that rank.
 Tensor column(const Tensor& x, int dim, int rank);
 
 }  // namespace tenon::ops

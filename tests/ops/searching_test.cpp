@@ -127,6 +127,19 @@ const std::vector<Row> kRows = {
      .dtypes = kIntegers,
      .values = {.low = 0, .high = 9},
      .gradient = false},
+    {.name = "histogram",
+     .op = [](const auto& x) { return histc(x[0], 4, -2, 2); },
+     .oracle =
+         [](const auto& x) {
+           Line counts(4);
+           for (const double value : x[0].values) {
+             if (value >= -2 && value <= 2) ++counts[std::min<std::size_t>(std::size_t(value + 2), 3)];
+           }
+           return line_of(counts);
+         },
+     .shapes = {{{3, 8}}, {{0, 2}}},
+     .values = {.edges = true},
+     .gradient = false},
 };
 TENON_ROWS(Searching, kRows);
 
@@ -212,6 +225,7 @@ TEST_P(SearchingOnDevices, EqualBinsFromTheLeastToTheGreatest) {
   const Histogram one_value = histogram(tensor({2.0, 2.0}, here_), 2);
   expect_equals(one_value.hist, Array<float>{{2}, {0, 2}});
   expect_equals(one_value.bin_edges, Array<float>{{3}, {1.5f, 2, 2.5f}});
+  expect_equals(histc(tensor({1.0, 2.0, 5.0, 3.0}, here_), 2), Array<float>{{2}, {2, 2}});
   const Histogram nothing = histogram(zeros({0}, here_), 2);
   expect_equals(nothing.hist, Array<float>{{2}, {0, 0}});
   expect_equals(nothing.bin_edges, Array<float>{{3}, {0, 0.5f, 1}});

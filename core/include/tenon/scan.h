@@ -39,8 +39,8 @@ ValuesAndIndices cummin(const Tensor& x, int dim);
 Tensor logcumsumexp(const Tensor& x, int dim);
 
 struct DiffOptions {
-  std::int64_t n = 1;   ///< how often
-  int dim = -1;         ///
+  std::int64_t n = 1;  ///< how often
+  int dim = -1;
   Tensor prepend = {};  ///< before x along dim, of x's dtype
   Tensor append = {};   ///< behind it
 };

@@ -84,6 +84,9 @@ Histogram histogram(const Tensor& x, std::int64_t bins, const HistogramOptions& 
 /// In the bins between `edges` (n + 1,), which rise; options.range has no part in it.
 Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions& options = {});
 
+/// The histogram alone, from `min` to `max`; where they are equal, from the least to the greatest.
+Tensor histc(const Tensor& x, std::int64_t bins = 100, double min = 0, double max = 0);
+
 // --- Distinct elements. Each NaN is one; the number of them is read from the device ---
 
 struct Unique {
