@@ -119,7 +119,7 @@ Operands step_operands(const Line& from, const Line& to, int dim, std::int64_t h
           {{keys.first}, {places.first}, {keys.second}, {places.second}}};
 }
 
-/// The elements of x at sorted places `range` along dim.
+/// What stands at places start .. stop - 1 along dim once x is sorted.
 ValuesAndIndices sorted_range(std::string_view op, const Tensor& x, int dim, bool descending,
                               std::int64_t start, std::int64_t stop) {
   Shape shape = x.shape();
@@ -132,7 +132,7 @@ ValuesAndIndices sorted_range(std::string_view op, const Tensor& x, int dim, boo
   return {gather(x, dim, indices), indices};
 }
 
-/// The same of a tensor of any rank; `extent` is the dimension's.
+/// What is sorted along: of a 0-d tensor a dimension of extent 1.
 struct Dimension {
   Dimension(std::string_view op, const Tensor& x, int dim)
       : line(impl_of(x, op).shape.empty() ? x.view({1}) : x),

@@ -188,6 +188,28 @@ TEST_P(SearchingOnDevices, DistinctElementsWithAllThatIsKnownOfThem) {
   EXPECT_EQ(unique_all(zeros({2, 0}, here_)).inverse.shape(), (Shape{2, 0}));
 }
 
+TEST_P(SearchingOnDevices, DistinctAmongManyElements) {
+  const Array<float> x = whole_array<float>({1000}, 3, -50, 50);
+  const Unique all = unique_all(to_tensor(x, device_));
+  std::map<float, std::int64_t> counts, first;
+  for (std::size_t i = 0; i < x.values.size(); ++i) {
+    ++counts[x.values[i]];
+    first.try_emplace(x.values[i], i);
+  }
+  const auto n = static_cast<std::int64_t>(counts.size());
+  Array<float> values{{n}, {}};
+  Array<std::int64_t> wanted{{n}, {}}, indices{{n}, {}};
+  for (const auto& [value, count] : counts) {
+    values.values.push_back(value);
+    wanted.values.push_back(count);
+    indices.values.push_back(first.at(value));
+  }
+  expect_equals(all.values, values);
+  expect_equals(all.counts, wanted);
+  expect_equals(all.indices, indices);
+  expect_equals(index_select(all.values, 0, all.inverse), x);
+}
+
 TEST_P(SearchingOnDevices, RunsOfEqualElements) {
   const Unique runs = unique_consecutive(tensor({{1, 1}, {2, 2}, {2, 1}}, here_).transpose(0, 1),
                                          {.indices = true, .inverse = true, .counts = true});
