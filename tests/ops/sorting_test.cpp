@@ -28,8 +28,9 @@ Line order(const Line& x, bool descending) {
   Line places(x.size());
   std::iota(places.begin(), places.end(), 0);
   const auto at = [&](double place) { return x[static_cast<std::size_t>(place)]; };
-  std::stable_sort(places.begin(), places.end(), [&](double i, double j) {
-    return descending ? less(at(j), at(i)) : less(at(i), at(j));
+  std::sort(places.begin(), places.end(), [&](double i, double j) {
+    const double a = at(descending ? j : i), b = at(descending ? i : j);
+    return less(a, b) || (!less(b, a) && i < j);
   });
   return places;
 }
