@@ -1,6 +1,7 @@
 // Elementwise ops: one program for each op and combination of dtypes, built at first use.
 #include "core/ops/elementwise.h"
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
@@ -149,6 +150,13 @@ DType floating_or_f32(const Tensor& x, std::string_view op) {
   return is_floating(dtype) ? dtype : f32;
 }
 
+/// The same, but of 16-bit floats f32 under Autocast.
+DType wide_or_f32(const Tensor& x, std::string_view op) {
+  floating_or_f32(x, op);
+  const DType dtype = autograd::autocast_dtype(autograd::Cast::wide, x);
+  return is_floating(dtype) ? dtype : f32;
+}
+
 /// What an arithmetic op computes in: bool as an integer.
 DType number(const Tensor& x, std::string_view op) {
   const DType dtype = impl_of(x, op).dtype;
@@ -269,8 +277,8 @@ TENON_IN_PLACE(operator/=, div)
   }
 TENON_UNARY(operator-, neg, ops::number, -a)
 TENON_UNARY(abs, abs, ops::number, abs(a))
-TENON_UNARY(exp, exp, ops::floating_or_f32, exp(a))
-TENON_UNARY(log, log, ops::floating_or_f32, log(a))
+TENON_UNARY(exp, exp, ops::wide_or_f32, exp(a))
+TENON_UNARY(log, log, ops::wide_or_f32, log(a))
 TENON_UNARY(sqrt, sqrt, ops::floating_or_f32, sqrt(a))
 TENON_UNARY(sigmoid, sigmoid, ops::floating_or_f32, sigmoid(a))
 TENON_UNARY(tanh, tanh, ops::floating_or_f32, tanh(a))

@@ -4,6 +4,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
@@ -146,7 +147,8 @@ Tensor truth(std::string_view op, std::uint8_t how, const Tensor& x, const Dims&
 }  // namespace
 }  // namespace ops
 
-Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
+Tensor sum(const Tensor& summed, const Dims& dims, bool keepdim) {
+  const Tensor x = autograd::autocast_in(autograd::Cast::wide, summed);
   const DType dtype = ops::sum_dtype(impl_of(x, "sum").dtype);
   const auto reduced = ops::reduced_dims("sum", x, dims);
   const Tensor kept = ops::reduce("sum", TENON_REDUCE_SUM, x, dtype, reduced);

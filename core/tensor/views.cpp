@@ -22,6 +22,7 @@ Tensor recorded(std::string_view op, const Tensor& x, Tensor view, F backward) {
     record(op, {&x, 1}, {&view, 1},
            [backward](std::span<const Tensor> dy) { return std::vector<Tensor>{backward(dy[0])}; });
   }
+  autograd::set_base(view, x);
   return view;
 }
 
