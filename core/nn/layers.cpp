@@ -5,6 +5,7 @@
 #include <tenon/nn.h>
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/base/fail.h"
 
 namespace tenon::nn {
@@ -42,6 +43,7 @@ Tensor Linear::operator()(const Tensor& x) const {
   require(x.rank() > 0 && x.size(-1) == weight.size(1),
           "[Linear] the last extent of {} is not the weight's {}", to_string(x.shape()),
           weight.size(1));
+  const CallScope scope(*this);
   return linear(x, weight, bias);
 }
 
@@ -60,7 +62,8 @@ Tensor Sequential::operator()(const Tensor& x) const {
 
 Tensor MSELoss::operator()(const Tensor& x, const Tensor& y) const {
   require_same_shape("MSELoss", x, y);
-  const Tensor difference = x - y;
+  const Tensor difference =
+      autograd::autocast_in(autograd::Cast::wide, x) - autograd::autocast_in(autograd::Cast::wide, y);
   return (difference * difference).mean();
 }
 

@@ -7,6 +7,7 @@
 #include <tenon/memory.h>
 #include <tenon/nn.h>
 
+#include "core/autograd/modes.h"
 #include "core/base/fail.h"
 
 namespace tenon::nn {
@@ -19,7 +20,14 @@ struct Module::State {
   std::vector<std::pair<std::string, Parameter>> parameters;
   std::vector<std::pair<std::string, Module>> children;
   bool training = true;
+  std::string own_name;  // in its parent
+  std::weak_ptr<const State> parent;
 
+  std::string path() const {
+    const auto above = parent.lock();
+    const std::string before = above == nullptr ? "" : above->path();
+    return before.empty() ? own_name : before + "." + own_name;
+  }
   bool has(const std::string& name) const {
     const auto named = [&](const auto& entry) { return entry.first == name; };
     return std::any_of(parameters.begin(), parameters.end(), named) ||
@@ -44,6 +52,8 @@ Parameter Module::add(const std::string& name, const Parameter& parameter) {
 void Module::add_child(const std::string& name, const Module& child) {
   state_->check_name(name);
   state_->children.emplace_back(name, child);
+  child.state_->own_name = name;
+  child.state_->parent = state_;
 }
 
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() const {
@@ -100,6 +110,20 @@ void Module::load_state_dict(const StateDict& state) {
 void Module::train(bool on) const {
   state_->training = on;
   for (const auto& [name, child] : state_->children) child.train(on);
+}
+
+std::string Module::path() const {
+  return state_->path();
+}
+
+CallScope::CallScope(const Module& module) {
+  const auto path = [](const void* state) { return static_cast<const Module::State*>(state)->path(); };
+  const autograd::CallSite before = autograd::exchange_call_site({module.state_.get(), path});
+  before_module_ = before.module;
+  before_path_ = before.path;
+}
+CallScope::~CallScope() {
+  autograd::exchange_call_site({before_module_, before_path_});
 }
 
 bool Module::is_training() const {

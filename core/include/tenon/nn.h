@@ -52,6 +52,9 @@ class Module {
   bool is_training() const;
   /// Sets all gradients to undefined.
   void zero_grad() const;
+  /// The names from the module that has no parent down to this one: "encoder.0". One that was added
+  /// to several has the path of the last; "" for one that was added to none.
+  std::string path() const;
   /// Moves all parameters; handles on them, an optimiser's too, see it.
   void move_to(Device device) const;
 
@@ -67,9 +70,24 @@ class Module {
   }
 
  private:
+  friend class CallScope;
   struct State;
   void add_child(const std::string& name, const Module& child);
   std::shared_ptr<State> state_;
+};
+
+/// While one lives, ops are recorded as the module's own, for AnomalyMode to name. Linear has one, and
+/// Sequential for each step; the operator() of any module may.
+class CallScope {
+ public:
+  explicit CallScope(const Module& module);
+  ~CallScope();
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  const void* before_module_;
+  std::string (*before_path_)(const void*);
 };
 
 /// A module whose `to` keeps its type: `auto model = Net().to(device)`.
@@ -118,7 +136,10 @@ class Sequential : public Layer<Sequential> {
     requires std::is_base_of_v<Module, M>
   void push_back(const M& module) {
     M child = add(std::to_string(steps_->size()), module);
-    steps_->push_back([child](const Tensor& x) { return child(x); });
+    steps_->push_back([child](const Tensor& x) {
+      const CallScope scope(child);
+      return child(x);
+    });
   }
   Tensor operator()(const Tensor& x) const;
 

@@ -19,6 +19,7 @@ class Optimizer {
   /// The learning rate of the steps from now on; at least 0.
   void set_lr(double lr);
   double lr() const { return lr_; }
+  const std::vector<nn::Parameter>& parameters() const { return parameters_; }
 
  protected:
   std::vector<nn::Parameter> parameters_;
