@@ -120,8 +120,8 @@ class Saved {
 Edge edge_to(const Tensor& x);
 std::vector<Edge> edges_to(std::span<const Tensor> tensors);
 
-/// Another handle on x's elements at x's place on the tape: what an in-place op saves instead of x,
-/// which it is about to move on.
+/// Another handle on x's elements at x's place on the tape, where it stays when an op in place moves x
+/// on.
 Tensor alias(const Tensor& x);
 
 /// y, a result without a place on the tape, at that of an op over `edges`: where the op's own backward

@@ -1,5 +1,5 @@
 // Arranging is copying: each part is one launch into its place, or one copy of a stretched view.
-#include "core/ops/elementwise.h"
+#include <tenon/ops.h>
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
@@ -57,6 +57,17 @@ Tensor repeated(const Tensor& x, int d, std::int64_t count, bool in_a_row) {
   const Tensor stretched = in_a_row ? rows.unsqueeze(2).expand({before, extent, count, behind})
                                     : rows.unsqueeze(1).expand({before, count, extent, behind});
   return stretched.reshape(shape);
+}
+
+/// One count for each of `extent` places, in i64.
+Tensor counts_of(const Tensor& repeats, std::int64_t extent) {
+  const DType dtype = impl_of(repeats, "repeat_interleave").dtype;
+  require(is_integer(dtype), "[repeat_interleave] the counts are {}, not integers", name(dtype));
+  const std::int64_t n = repeats.numel();
+  require(repeats.rank() <= 1 && (n == 1 || n == extent),
+          "[repeat_interleave] counts {} are not one for each of {} elements",
+          to_string(repeats.shape()), extent);
+  return repeats.to(i64).reshape({-1}).expand({extent});
 }
 
 void check_repeats(std::string_view op, const Dims& repeats) {
@@ -168,6 +179,19 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<in
   const Tensor from = dim ? x : x.reshape({-1});
   const int d = checked_dim("repeat_interleave", dim.value_or(0), from.rank());
   return own(repeated(from, d, repeats, true), x);
+}
+
+Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int> dim) {
+  impl_of(x, "repeat_interleave");
+  const Tensor from = dim ? x : x.reshape({-1});
+  const int d = checked_dim("repeat_interleave", dim.value_or(0), from.rank());
+  const Tensor counts = counts_of(repeats, from.size(d));
+  if (from.size(d) == 0) return from.clone();
+  const Tensor ends = cumsum(counts, 0);
+  const auto known = stack({ends.select(0, -1), amin(counts)}).to_vector<std::int64_t>();
+  require(known[1] >= 0, "[repeat_interleave] the least count is {}", known[1]);
+  const Tensor places = arange(known[0], {.device = x.device()});
+  return index_select(from, d, searchsorted(ends, places, true));
 }
 
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {

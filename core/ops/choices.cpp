@@ -2,6 +2,8 @@
 #include <limits>
 #include <tuple>
 
+#include <tenon/dtype_info.h>
+
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/functions.h"
@@ -12,13 +14,6 @@
 namespace tenon {
 namespace ops {
 namespace {
-
-/// The greatest finite number of a floating dtype.
-double greatest(DType dtype) {
-  if (dtype == f16) return 65504;
-  if (dtype == bf16) return 0x1.fep127;
-  return dtype == f32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
-}
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -60,19 +55,14 @@ const program::Program& where_program(const Operand& x, const Operand& y, DType 
   });
 }
 
-DType dtype_beside(Scalar number, DType dtype) {
-  if (number.is_floating()) return is_floating(dtype) ? dtype : default_dtype();
-  return !number.is_bool() && dtype == bool_ ? i64 : dtype;
-}
-
 Tensor choose(const Tensor& condition, const Operand& x, const Operand& y) {
   const DType chosen_by = impl_of(condition, "where").dtype;
   require(chosen_by == bool_, "[where] the condition is {}, not bool", name(chosen_by));
   std::vector<Tensor> inputs{condition};
   std::vector<std::uint64_t> scalars;
   const DType a = x.is_tensor() ? impl_of(x.tensor(), "where").dtype
-                                : dtype_beside(x.number(), impl_of(y.tensor(), "where").dtype);
-  const DType b = y.is_tensor() ? impl_of(y.tensor(), "where").dtype : dtype_beside(y.number(), a);
+                                : promote(impl_of(y.tensor(), "where").dtype, x.number());
+  const DType b = y.is_tensor() ? impl_of(y.tensor(), "where").dtype : promote(a, y.number());
   const DType dtype = promote(a, b);
   for (const Operand& each : {x, y}) {
     if (each.is_tensor()) {
@@ -132,7 +122,7 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) 
 Tensor nan_to_num(const Tensor& x, Replacements by) {
   const DType dtype = impl_of(x, "nan_to_num").dtype;
   if (!is_floating(dtype)) return x.clone();
-  const double most = ops::greatest(dtype);
+  const double most = finfo(dtype).max;
   return evaluate(ops::kReplace, {x}, {by.nan, by.posinf.value_or(most), by.neginf.value_or(-most)});
 }
 

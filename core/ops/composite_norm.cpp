@@ -1,7 +1,6 @@
 // layer_norm and rms_norm: y = (x - mean) r w + b with r = 1/√(mean square + eps), where rms_norm's
 // mean and b are 0. Sums first, then one program; backward is three launches.
-#include <cmath>
-
+#include <tenon/dtype_info.h>
 #include <tenon/ops.h>
 
 #include "core/autograd/autocast.h"
@@ -157,11 +156,6 @@ Tensor normalized(Setting s, const Tensor& x, const Tensor& weight, const Tensor
   return y;
 }
 
-double epsilon(DType dtype) {
-  const double bits = dtype == f64 ? 52 : dtype == f32 ? 23 : dtype == f16 ? 10 : 7;
-  return std::exp2(-bits);
-}
-
 }  // namespace
 }  // namespace ops
 
@@ -177,7 +171,7 @@ Tensor rms_norm(const Tensor& given, const Shape& shape, const Tensor& weight,
   impl_of(given, "rms_norm");
   const Tensor x = autograd::autocast_in(autograd::Cast::wide, given);
   const ops::Setting setting = ops::checked("rms_norm", false, x, shape);
-  return ops::normalized(setting, x, weight, {}, eps.value_or(ops::epsilon(setting.dtype)));
+  return ops::normalized(setting, x, weight, {}, eps.value_or(finfo(setting.dtype).eps));
 }
 
 Tensor normalize(const Tensor& x, double p, int dim, double eps) {

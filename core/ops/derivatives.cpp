@@ -81,8 +81,8 @@ struct ElementwiseBackward {
 }  // namespace
 
 autograd::Backward plan_backward(std::string_view op, const Program& program,
-                                 std::span<const Tensor> inputs,
-                                 std::span<const std::uint64_t> scalars) {
+                                 std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars,
+                                 const Tensor& overwritten) {
   ElementwiseBackward backward{.op = op,
                                .program = program,
                                .saved = {},
@@ -97,7 +97,8 @@ autograd::Backward plan_backward(std::string_view op, const Program& program,
   if (given.empty() || backward.wanted.empty()) return nullptr;
   // What a subset of the outputs needs is among what all of them need.
   for (const int i : derivative(program, backward.wanted, given)->saved) {
-    backward.saved.emplace(i, inputs[static_cast<std::size_t>(i)]);
+    const Tensor& x = inputs[static_cast<std::size_t>(i)];
+    backward.saved.emplace(i, x.is_same(overwritten) ? x.clone() : x);
   }
   return backward;
 }

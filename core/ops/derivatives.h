@@ -13,12 +13,12 @@
 
 namespace tenon::ops {
 
-/// Called before the op runs, since it saves inputs; empty where no input is to get a gradient.
-/// Backward is one launch over the saved inputs and the outputs' gradients, then sums over what was
-/// broadcast.
+/// Called before the op runs, since it saves inputs, `overwritten` as a copy; empty where no input is
+/// to get a gradient. Backward is one launch over the saved inputs and the outputs' gradients, then
+/// sums over what was broadcast.
 autograd::Backward plan_backward(std::string_view op, const program::Program& program,
-                                 std::span<const Tensor> inputs,
-                                 std::span<const std::uint64_t> scalars);
+                                 std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars,
+                                 const Tensor& overwritten = {});
 
 /// From now on the derivative of this program, which has one output, is made of these.
 void set_slopes(const program::Program& program, program::Slopes slopes);

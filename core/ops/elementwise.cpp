@@ -56,9 +56,7 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
   autograd::Backward backward;
   std::vector<autograd::Edge> edges;
   if (recorded) {
-    std::vector<Tensor> before;
-    for (const Tensor& y : inputs) before.push_back(y.is_same(x) ? autograd::alias(y) : y);
-    backward = plan_backward(op, program, before, scalars);
+    backward = plan_backward(op, program, inputs, scalars, x);
     edges = autograd::edges_to(inputs);
   }
   write(op, program, x, inputs, scalars);

@@ -158,4 +158,11 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim, std::opti
   return p > 0 ? amax(magnitudes, dims, keepdim) : amin(magnitudes, dims, keepdim);
 }
 
+Tensor cdist(const Tensor& x, const Tensor& y, double p) {
+  const Shape &a = impl_of(x, "cdist").shape, &b = impl_of(y, "cdist").shape;
+  require(a.size() >= 2 && b.size() >= 2 && a.back() == b.back(),
+          "[cdist] {} and {} are not (..., P, M) and (..., R, M)", to_string(a), to_string(b));
+  return norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, {-1});
+}
+
 }  // namespace tenon

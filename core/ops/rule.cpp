@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include <tenon/dtype_info.h>
+
 #include "core/autograd/autocast.h"
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
@@ -33,13 +35,6 @@ struct Call {
   auto operator<=>(const Call&) const = default;
 };
 
-/// A number takes the tensors' dtype within its kind.
-DType promote_number(DType tensors, Scalar number) {
-  if (number.is_floating()) return is_floating(tensors) ? tensors : default_dtype();
-  if (number.is_bool()) return tensors;
-  return tensors == bool_ ? i64 : tensors;
-}
-
 /// The dtype that operands promote to.
 DType common_dtype(const Rule& rule, OperandList operands) {
   std::optional<DType> common;
@@ -50,7 +45,7 @@ DType common_dtype(const Rule& rule, OperandList operands) {
   }
   DType result = *common;
   for (const Operand& x : operands) {
-    if (!x.is_tensor()) result = promote_number(result, x.number());
+    if (!x.is_tensor()) result = promote(result, x.number());
   }
   return result;
 }

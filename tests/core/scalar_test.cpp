@@ -1,6 +1,7 @@
 // Plain numbers: what they become in each dtype, and what does not fit.
 #include <cstdint>
 #include <limits>
+#include <numbers>
 
 #include <gtest/gtest.h>
 
@@ -52,6 +53,14 @@ TEST(Scalars, OfSixteenBitTypesAreFloating) {
   EXPECT_EQ(Scalar(bfloat16(-2.5)).to_double(), -2.5);
   EXPECT_EQ(Scalar(float16(-2.5)).to<int>(), -2);
   EXPECT_EQ(Scalar(1e5).to<float16>().bits(), 0x7c00);
+}
+
+TEST(Scalars, AreTheLibrarysConstants) {
+  using Limits = std::numeric_limits<double>;
+  EXPECT_NEAR(log(tensor(std::numbers::e)).item<double>(), 1, 1e-6);
+  EXPECT_NEAR(cos(tensor(std::numbers::pi)).item<double>(), -1, 1e-6);
+  EXPECT_TRUE(isposinf(tensor(Limits::infinity())).item<bool>());
+  EXPECT_TRUE(isnan(tensor(Limits::quiet_NaN())).item<bool>());
 }
 
 TEST(Scalars, KnowWhatTheyFit) {

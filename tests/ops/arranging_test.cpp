@@ -112,6 +112,12 @@ const std::vector<Row> kRows = {
         "repeat_interleave_flat", [](const Tensor& x) { return repeat_interleave(x, 2); }, {12},
         [](Dims at) { return Dims{at[0] / 6, at[0] / 2 % 3}; }),
     row(
+        "repeat_interleave_each",
+        [](const Tensor& x) {
+          return repeat_interleave(x, tensor({2, 0, 1}, {.dtype = u8, .device = x.device()}), 1);
+        },
+        {2, 3}, [](Dims at) { return Dims{at[0], at[1] < 2 ? 0 : 2}; }),
+    row(
         "roll", [](const Tensor& x) { return roll(x, {1, -4}, {0, -1}); }, {2, 3},
         [](Dims at) { return Dims{wrapped(at[0] - 1, 2), wrapped(at[1] + 4, 3)}; }),
     row(
@@ -177,6 +183,8 @@ TEST_P(ArrangingOn, OverNothing) {
   EXPECT_EQ(roll(x, {1}, {0}).shape(), (Shape{0, 2}));
   EXPECT_EQ(repeat(x, {3, 0}).shape(), (Shape{0, 0}));
   EXPECT_EQ(repeat(ones({2}, here_), {0}).shape(), Shape{0});
+  EXPECT_EQ(repeat_interleave(x, tensor({2}, here_), 0).shape(), (Shape{0, 2}));
+  EXPECT_EQ(repeat_interleave(ones({2, 2}, here_), tensor({0}, here_), 0).shape(), (Shape{0, 2}));
   EXPECT_EQ(pad(x, {0, 0, 2, 0}).shape(), (Shape{2, 2}));
   EXPECT_EQ(flip(tensor(1.0, here_), {}).item<float>(), 1);
   EXPECT_EQ(repeat(tensor(1.0, here_), {2}).to_vector<float>(), (std::vector<float>{1, 1}));
@@ -201,6 +209,12 @@ TEST_P(ArrangingOn, RefusesWhatDoesNotFit) {
   EXPECT_EQ(thrown([&] { tile(x, {-1}); }), invalid_argument("[tile] (-1,) has a negative count"));
   EXPECT_EQ(thrown([&] { repeat_interleave(x, -1); }),
             invalid_argument("[repeat_interleave] the count is -1"));
+  EXPECT_EQ(thrown([&] { repeat_interleave(x, v, 1); }),
+            invalid_argument("[repeat_interleave] the counts are f32, not integers"));
+  EXPECT_EQ(thrown([&] { repeat_interleave(x, tensor({1, 2}, here_), 1); }),
+            invalid_argument("[repeat_interleave] counts (2,) are not one for each of 3 elements"));
+  EXPECT_EQ(thrown([&] { repeat_interleave(x, tensor({1, -2}, here_), 0); }),
+            invalid_argument("[repeat_interleave] the least count is -2"));
   EXPECT_EQ(thrown([&] { roll(x, {1, 2}); }),
             invalid_argument("[roll] one shift goes without dimensions, not (1, 2)"));
   EXPECT_EQ(thrown([&] { roll(x, {1, 2}, {0}); }),

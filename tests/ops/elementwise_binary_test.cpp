@@ -128,6 +128,7 @@ std::vector<Row> rows() {
   add("heaviside", heaviside, [](double x, double y) {
     return x < 0 ? 0 : x == 0 ? y : std::isnan(x) ? x : 1;
   });
+  all.push_back(binary("prelu", prelu, [](double x, double y) { return x > 0 ? x : y * x; }));
   for (Row& row : all) {
     // log2 of the smallest numbers loses digits in the oracle's detour.
     if (row.name == "logaddexp2_edges") row.dtypes = {f32, f16};

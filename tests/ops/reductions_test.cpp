@@ -234,6 +234,20 @@ const std::vector<Row> kRows = {
     norm_row("norm_minus_1", -1),
     norm_row("norm_inf", kInf),
     norm_row("norm_minus_inf", -kInf),
+    {.name = "cdist",
+     .op = [](const auto& x) { return cdist(x[0], x[1]); },
+     .oracle =
+         [](const auto& x) {
+           Reals y{{2, 4}, {}};
+           for (std::size_t i = 0; i < 2; ++i) {
+             for (std::size_t j = 0; j < 4; ++j) {
+               const double *a = &x[0].values[3 * i], *b = &x[1].values[3 * j];
+               y.values.push_back(std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]));
+             }
+           }
+           return y;
+         },
+     .shapes = {{{2, 3}, {4, 3}}}},
 };
 TENON_ROWS(Reductions, kRows);
 
@@ -362,6 +376,8 @@ TEST_P(ReductionsOn, RefusesWhatCannotBe) {
   EXPECT_EQ(thrown([&] { norm(x, kNan); }), invalid_argument("[norm] the order is NaN"));
   EXPECT_EQ(thrown([&] { norm(zeros({0}, here_), kInf); }),
             invalid_argument("[norm] (0,) has no elements along dimension 0"));
+  EXPECT_EQ(thrown([&] { cdist(x, zeros({3, 2}, here_)); }),
+            invalid_argument("[cdist] (2, 3) and (3, 2) are not (..., P, M) and (..., R, M)"));
   EXPECT_EQ(thrown([&] { max(x, 2); }),
             invalid_argument("[max] dimension 2 is out of range for a tensor of 2 dimensions"));
   EXPECT_EQ(thrown([&] { min(zeros({2, 0}, here_), 1); }),

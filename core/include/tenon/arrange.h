@@ -38,6 +38,9 @@ Tensor repeat(const Tensor& x, const Dims& repeats);
 Tensor tile(const Tensor& x, const Dims& repeats);
 /// Each element so many times in a row along `dim`, or of x flattened.
 Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<int> dim = {});
+/// The i-th so many times as repeats[i] (1-D, of integers) says; how many in all is read from the
+/// device.
+Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int> dim = {});
 
 /// Moved by shifts[i] along dims[i], and round the end to the front; without dims in row-major order.
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims = {});

@@ -91,6 +91,8 @@ Tensor logsumexp(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// gradient where the norm is 0 is 0.
 Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
+/// The norm of the difference of each row of x (..., P, M) and each row of y (..., R, M): (..., P, R).
+Tensor cdist(const Tensor& x, const Tensor& y, double p = 2);
 
 }  // namespace tenon
 #pragma GCC visibility pop

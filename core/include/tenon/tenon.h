@@ -8,6 +8,7 @@
 #include <tenon/device.h>
 #include <tenon/dlpack.h>
 #include <tenon/dtype.h>
+#include <tenon/dtype_info.h>
 #include <tenon/error.h>
 #include <tenon/fallback.h>
 #include <tenon/half.h>
