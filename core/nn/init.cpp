@@ -1,15 +1,21 @@
 // Initial values: bounds and deviations are PyTorch's, draws are tenon::random's.
 #include <cmath>
+#include <numbers>
 
 #include <tenon/autograd.h>
 #include <tenon/nn/init.h>
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::nn::init {
 namespace {
+
+using program::Builder;
+using program::Program;
+using program::Value;
 
 /// Copies what `draw` makes with x's options.
 template <class Draw>
@@ -38,6 +44,28 @@ Tensor normal_of(std::string_view name, Tensor x, double mean, double std, Gener
   });
 }
 
+/// The x whose erf is y, |y| < 1: Winitzki's approximation (2008) and Newton's steps from there, which
+/// double its digits.
+Value inverse_erf(Value y) {
+  constexpr double kA = 0.147;
+  const Value w = log1p(-y * y), t = 2 / (kA * std::numbers::pi) + 0.5 * w;
+  Value x = sqrt(sqrt(t * t - w / kA) - t);
+  for (int step = 0; step < 3; ++step)
+    x = x - (erf(x) - abs(y)) * exp(x * x) * (1 / std::numbers::inv_sqrtpi / 2);
+  return select(y < 0.0, -x, x);
+}
+
+/// From uniform draws of erf's values to normal ones; scalars mean, √2·std, low, high.
+Program truncated_program(DType dtype) {
+  Builder b;
+  const double most = 1 - (dtype == f64 ? 0x1p-53 : 0x1p-24);  // 1 itself would be infinite
+  const Value y = min(max(b.input(dtype), -most), most);
+  const Value mean = b.scalar(dtype), scale = b.scalar(dtype), low = b.scalar(dtype),
+              high = b.scalar(dtype);
+  b.output(min(max(mean + scale * inverse_erf(y), low), high));
+  return b.build();
+}
+
 double xavier_deviation(const Tensor& x, double gain) {
   const Fans fans = fans_of(x.shape());
   return deviation(gain, static_cast<double>(fans.in + fans.out) / 2);
@@ -59,6 +87,22 @@ Tensor uniform_(Tensor x, double low, double high, Generator& generator) {
 
 Tensor normal_(Tensor x, double mean, double std, Generator& generator) {
   return normal_of("normal_", x, mean, std, generator);
+}
+
+Tensor trunc_normal_(Tensor x, double mean, double std, double low, double high, Generator& generator) {
+  require(std > 0 && std::isfinite(std), "[trunc_normal_] std is {}: it must be above 0 and finite",
+          std);
+  require(low < high, "[trunc_normal_] there is nothing between {} and {}", low, high);
+  return fill("trunc_normal_", x, [&](TensorOptions options) {
+    const double root = std::numbers::sqrt2 * std;
+    options.dtype = ops::accumulator(*options.dtype);
+    const random::UniformOptions range{std::erf((low - mean) / root), std::erf((high - mean) / root)};
+    const Tensor y = random::uniform(x.shape(), range, options, generator);
+    std::vector<std::uint64_t> scalars;
+    for (const double number : {mean, root, low, high})
+      scalars.push_back(Scalar(number).bits(*options.dtype));
+    return elementwise(truncated_program(*options.dtype), {&y, 1}, scalars).front();
+  });
 }
 
 Tensor constant_(Tensor x, Scalar value) {

@@ -216,6 +216,34 @@ TEST_P(LayerFigures, InitialValuesAreWhereTheyShouldBe) {
   EXPECT_THAT(eye_(ones({2, 3}, here())).to_vector<float>(), ElementsAre(1, 0, 0, 0, 1, 0));
 }
 
+/// The part of a normal distribution below x.
+double phi(double x) {
+  return std::erfc(-x / std::sqrt(2.0)) / 2;
+}
+
+// Of 20,000 draws the part below any bound is within 5·√(1/80,000) of what it should be.
+TEST_P(LayerFigures, ATruncatedNormalIsNormalWithinItsBounds) {
+  random::manual_seed(11);
+  for (const DType dtype : {f32, f64, bf16}) {
+    const Tensor x = nn::init::trunc_normal_(zeros({20000}, here(dtype)), 1, 2, -0.5, 7);
+    const std::vector<double> values = x.to(f64).to_vector<double>();
+    const double below = phi(-0.75), within = phi(3) - below;
+    for (const double bound : {-0.5, 0.0, 1.0, 2.5, 5.0, 7.0}) {
+      const auto count =
+          std::count_if(values.begin(), values.end(), [&](double v) { return v <= bound; });
+      const double expected = (phi((bound - 1) / 2) - below) / within;
+      EXPECT_NEAR(static_cast<double>(count) / 20000, expected, dtype == bf16 ? 0.025 : 0.018) << bound;
+    }
+    EXPECT_GE(*std::min_element(values.begin(), values.end()), -0.5);
+  }
+  const Tensor far = nn::init::trunc_normal_(zeros({20000}, here(f32)), 0, 1, -100, 100);
+  expect_normal(far, 0, 1);
+  EXPECT_EQ(thrown([&] { nn::init::trunc_normal_(far, 0, 0); }),
+            invalid_argument("[trunc_normal_] std is 0: it must be above 0 and finite"));
+  EXPECT_EQ(thrown([&] { nn::init::trunc_normal_(far, 0, 1, 2, 2); }),
+            invalid_argument("[trunc_normal_] there is nothing between 2 and 2"));
+}
+
 TEST_P(LayerFigures, InitialValuesAreTheSameFromTheSameSeed) {
   random::Generator one(3), two(3);
   const Tensor a = nn::init::kaiming_uniform_(zeros({3, 4}, here()), {}, one);
