@@ -25,16 +25,29 @@ std::vector<int> floating_outputs(const Program& program) {
   return list;
 }
 
+/// What is known of programs; leaked, since programs may run while the process ends.
+struct Known {
+  using Key = std::tuple<std::uint64_t, std::vector<int>, std::vector<int>>;
+  std::mutex mutex;
+  std::map<Key, std::shared_ptr<const Derivative>> derivatives;
+  std::map<std::uint64_t, program::Slopes> slopes;
+};
+Known& known() {
+  static Known& leaked = *new Known;
+  return leaked;
+}
+
 /// The derivative for these inputs and outputs, found once.
 std::shared_ptr<const Derivative> derivative(const Program& program, const std::vector<int>& wanted,
                                              const std::vector<int>& given) {
-  using Key = std::tuple<std::uint64_t, std::vector<int>, std::vector<int>>;
-  static std::mutex& mutex = *new std::mutex;
-  static auto& known = *new std::map<Key, std::shared_ptr<const Derivative>>;
-  const std::lock_guard lock(mutex);
-  auto& entry = known[{program.id(), wanted, given}];
-  if (entry == nullptr)
-    entry = std::make_shared<const Derivative>(program::derive(program, wanted, given));
+  Known& all = known();
+  const std::lock_guard lock(all.mutex);
+  auto& entry = all.derivatives[{program.id(), wanted, given}];
+  if (entry != nullptr) return entry;
+  const auto slopes = all.slopes.find(program.id());
+  entry = std::make_shared<const Derivative>(slopes != all.slopes.end()
+                                                 ? program::derive(program, wanted, slopes->second)
+                                                 : program::derive(program, wanted, given));
   return entry;
 }
 
@@ -87,6 +100,12 @@ autograd::Backward plan_backward(std::string_view op, const Program& program,
     backward.saved.emplace(i, inputs[static_cast<std::size_t>(i)]);
   }
   return backward;
+}
+
+void set_slopes(const Program& program, program::Slopes slopes) {
+  Known& all = known();
+  const std::lock_guard lock(all.mutex);
+  all.slopes.insert_or_assign(program.id(), std::move(slopes));
 }
 
 }  // namespace tenon::ops

@@ -9,6 +9,7 @@
 #include <tenon/tensor.h>
 
 #include "core/autograd/record.h"
+#include "core/program/slopes.h"
 
 namespace tenon::ops {
 
@@ -18,5 +19,8 @@ namespace tenon::ops {
 autograd::Backward plan_backward(std::string_view op, const program::Program& program,
                                  std::span<const Tensor> inputs,
                                  std::span<const std::uint64_t> scalars);
+
+/// From now on the derivative of this program, which has one output, is made of these.
+void set_slopes(const program::Program& program, program::Slopes slopes);
 
 }  // namespace tenon::ops

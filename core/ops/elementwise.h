@@ -1,4 +1,4 @@
-// What ops are made of: programs by operands' dtypes, and their recorded application.
+// Programs over tensors, recorded: what elementwise ops are made of.
 #pragma once
 
 #include <span>
@@ -14,15 +14,15 @@ namespace tenon::ops {
 std::vector<Tensor> apply(std::string_view op, const program::Program& program,
                           std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
 
-/// The ops of two operands, in the order of the table in elementwise.cpp.
-enum class Binary { add, sub, mul, div, minimum, maximum, lt, le, gt, ge, eq, ne };
+/// Writes the program's one result over x, to which the inputs broadcast, and moves x behind it on the
+/// tape.
+void apply_in_place(std::string_view op, const program::Program& program, Tensor& x,
+                    std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
 
-Tensor binary(Binary op, const Tensor& x, const Tensor& y);
-Tensor binary(Binary op, const Tensor& x, Scalar y);
-Tensor binary(Binary op, Scalar x, const Tensor& y);
-/// x ← x op y, in x's dtype.
-void binary_in_place(Binary op, Tensor& x, const Tensor& y);
-void binary_in_place(Binary op, Tensor& x, Scalar y);
+/// Writes the program's one result into `out`, which has the inputs' common shape; InvalidArgument
+/// where that would have to be recorded.
+void apply_out(std::string_view op, const program::Program& program, Tensor& out,
+               std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
 
 /// A copy converted to `dtype`, row-major.
 Tensor convert(const Tensor& x, DType dtype);

@@ -142,11 +142,23 @@ Tensor normal(const Shape& shape, NormalOptions parameters, TensorOptions option
   const std::uint64_t mean_bits = Scalar(mean).bits(drawn), std_bits = Scalar(std).bits(drawn);
   Draw draw("normal", shape, dtype, options, generator);
   if (dtype == f64) {
-    draw.run(known<minus_log_program>(), 4, 0, {});
+    draw.run(known<exponential_program>(f64), 4, 0, {Scalar(1.0).bits(f64)});
     draw.run(known<normal_of_log_program>(), 4, 2, {mean_bits, std_bits});
   } else {
     draw.run(known<normal_program>(dtype), 2, 0, {mean_bits, std_bits});
   }
+  return draw.finished(options);
+}
+
+Tensor exponential(const Shape& shape, double rate, TensorOptions options, Generator& generator) {
+  const DType dtype = options.dtype.value_or(f32), drawn = drawn_in(dtype);
+  require_floating("exponential", dtype);
+  const double scale = rounded(1 / rate, drawn);
+  require(rate > 0 && std::isfinite(scale) && scale > 0,
+          "[exponential] the rate is {}: it must be above 0, and its inverse finite in {}", rate,
+          name(dtype));
+  Draw draw("exponential", shape, dtype, options, generator);
+  draw.run(known<exponential_program>(dtype), dtype == f64 ? 2 : 1, 0, {Scalar(scale).bits(drawn)});
   return draw.finished(options);
 }
 

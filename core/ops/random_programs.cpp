@@ -173,10 +173,12 @@ Program normal_program(DType dtype) {
   return b.build();
 }
 
-Program minus_log_program() {
+Program exponential_program(DType dtype) {
   Builder b;
   Words words(b);
-  b.output(minus_log(unit_for_log(words, f64), kF64));
+  const Format& format = dtype == f64 ? kF64 : kF32;
+  const Value log = minus_log(unit_for_log(words, format.dtype), format);
+  b.output(cast(log * b.scalar(format.dtype), dtype));
   return b.build();
 }
 

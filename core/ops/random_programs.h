@@ -18,9 +18,10 @@ program::Program uniform_program(DType dtype);
 
 /// mean, std (drawn_in(dtype)): mean + std · z. f16, bf16, f32: two words.
 program::Program normal_program(DType dtype);
-/// f64 would take more than one program's instructions: first -ln u of two words,
-program::Program minus_log_program();
-/// then with that as input 0 and two more words what normal_program does.
+/// scale (drawn_in(dtype)): -ln u · scale. One word, or two in f64.
+program::Program exponential_program(DType dtype);
+/// Normal numbers of f64 take two launches: with -ln u as input 0 and two more words what
+/// normal_program does.
 program::Program normal_of_log_program();
 
 /// threshold (u32), always (bool): one word below the threshold, or always; as `dtype`.

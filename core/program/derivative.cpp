@@ -5,6 +5,7 @@
 
 #include "core/base/fail.h"
 #include "core/program/draft.h"
+#include "core/program/slopes.h"
 #include "core/program/view.h"
 
 namespace tenon::program {
@@ -259,6 +260,25 @@ Derivative derive(const Program& forward, std::span<const int> wanted, std::span
   for (const int i : wanted) builder.output(reverse.input_gradient(static_cast<std::size_t>(i)));
 
   Draft draft = canonical(*builder.draft_);
+  std::vector<int> saved = drop_unused_inputs(draft, forward.input_count());
+  return {seal(draft), std::move(saved)};
+}
+
+Derivative derive(const Program& forward, std::span<const int> wanted, const Slopes& slopes) {
+  Builder builder;
+  std::vector<Value> inputs, scalars;
+  for (int i = 0; i < forward.input_count(); ++i)
+    inputs.push_back(builder.input(forward.input_dtype(i)));
+  for (int i = 0; i < forward.scalar_count(); ++i) {
+    scalars.push_back(builder.scalar(forward.scalar_dtype(i)));
+  }
+  const std::vector<Value> all = slopes(inputs, scalars);
+  const Value g = builder.input(forward.output_dtype(0));
+  for (const int i : wanted) {
+    const Value slope = all[static_cast<std::size_t>(i)];
+    builder.output(cast(cast(g, slope.dtype()) * slope, forward.input_dtype(i)));
+  }
+  Draft draft = decode(builder.build());
   std::vector<int> saved = drop_unused_inputs(draft, forward.input_count());
   return {seal(draft), std::move(saved)};
 }

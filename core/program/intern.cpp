@@ -19,11 +19,11 @@ void limit(std::string_view what, std::size_t count, std::size_t most) {
 
 void check_limits(const Draft& draft) {
   require(!draft.outputs.empty(), "[program] no outputs");
-  limit("instructions", draft.instructions.size(), TENON_MAX_INSTRUCTIONS);
+  limit("instructions", draft.instructions.size(), kMaxInstructions);
   limit("inputs", draft.inputs.size(), TENON_MAX_INPUTS);
   limit("outputs", draft.outputs.size(), TENON_MAX_OUTPUTS);
   limit("scalars", draft.scalars.size(), TENON_MAX_SCALARS);
-  limit("constants", draft.constants.size(), TENON_MAX_CONSTANTS);
+  limit("constants", draft.constants.size(), kMaxConstants);
 }
 
 /// Collects a block's parts one after the other.

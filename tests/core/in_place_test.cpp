@@ -203,15 +203,15 @@ TEST_P(InPlace, TheResultStaysInTheDType) {
   Tensor whole = tensor({5}, here_), flag = tensor({true}, here_);
   const std::uint64_t version = whole.version();
   EXPECT_EQ(thrown([&] { whole += 1.5; }),
-            invalid_argument("[add] the result is f32, which i64 can't hold in place; convert first"));
+            invalid_argument("[add] the result is f32, which i64 can't hold; convert first"));
   EXPECT_EQ(thrown([&] { whole *= narrow; }),
-            invalid_argument("[mul] the result is f32, which i64 can't hold in place; convert first"));
+            invalid_argument("[mul] the result is f32, which i64 can't hold; convert first"));
   EXPECT_EQ(thrown([&] { whole /= 2; }),
-            invalid_argument("[div] the result is f32, which i64 can't hold in place; convert first"));
+            invalid_argument("[div] the result is f32, which i64 can't hold; convert first"));
   EXPECT_EQ(thrown([&] { flag += 1; }),
-            invalid_argument("[add] the result is i64, which bool can't hold in place; convert first"));
+            invalid_argument("[add] the result is i64, which bool can't hold; convert first"));
   EXPECT_EQ(thrown([&] { flag -= flag; }),
-            invalid_argument("[sub] the result is i64, which bool can't hold in place; convert first"));
+            invalid_argument("[sub] the result is i64, which bool can't hold; convert first"));
   expect_equals(whole, Array<std::int64_t>{{1}, {5}});
   EXPECT_EQ(whole.version(), version);
 }

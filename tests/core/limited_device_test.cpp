@@ -62,6 +62,23 @@ TEST_P(Limited, AProgramInPartsGivesTheSameBits) {
   }
 }
 
+/// Longer than the ABI's programs: in several launches on every device.
+TEST_P(Limited, ALongProgramRunsInParts) {
+  program::Builder b;
+  program::Value y = b.input(f32);
+  for (int i = 0; i < 200; ++i) y = i % 2 == 0 ? y + i : y * 0.5;
+  b.output(y);
+  const Program p = b.build();
+  Array<float> wanted = whole_array<float>({7}, 1);
+  const Tensor x = to_tensor(wanted, whole_);
+  for (float& value : wanted.values) {
+    for (int i = 0; i < 200; ++i) value = i % 2 == 0 ? value + static_cast<float>(i) : value * 0.5f;
+  }
+  const std::int64_t before = whole_.stats().launches;
+  expect_equals(elementwise(p, {&x, 1}).front(), wanted);
+  EXPECT_GE(whole_.stats().launches - before, 4);
+}
+
 TEST_P(Limited, OnlyWhatDoesNotFitCountsAsAFallback) {
   const Tensor x = ones({3}, {.device = least_});
   const DeviceStats before = least_.stats();

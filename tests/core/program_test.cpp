@@ -253,9 +253,9 @@ TEST(Limits, CountWhatTheCanonicalFormKeeps) {
       b.output(y);
     });
   };
-  EXPECT_EQ(chain(64).instruction_count(), 64);
-  EXPECT_EQ(error_of([&] { chain(65); }, ErrorKind::Unsupported),
-            "[program] 65 instructions, the most is 64");
+  EXPECT_EQ(chain(512).instruction_count(), 512);
+  EXPECT_EQ(error_of([&] { chain(513); }, ErrorKind::Unsupported),
+            "[program] 513 instructions, the most is 512");
 }
 
 TEST(Limits, OfTheInterface) {
@@ -272,14 +272,14 @@ TEST(Limits, OfTheInterface) {
       b.build();
     };
   };
-  EXPECT_EQ(error_of(with(16, 16, 8, 32)), "no error");
+  EXPECT_EQ(error_of(with(16, 16, 8, 255)), "no error");
   const auto error = [&](const std::function<void()>& f) {
     return error_of(f, ErrorKind::Unsupported);
   };
   EXPECT_EQ(error(with(17, 0, 1, 1)), "[program] 17 inputs, the most is 16");
   EXPECT_EQ(error(with(0, 17, 1, 1)), "[program] 17 scalars, the most is 16");
   EXPECT_EQ(error(with(0, 0, 9, 1)), "[program] 9 outputs, the most is 8");
-  EXPECT_EQ(error(with(0, 0, 1, 33)), "[program] 33 constants, the most is 32");
+  EXPECT_EQ(error(with(0, 0, 1, 256)), "[program] 256 constants, the most is 255");
   EXPECT_EQ(error_of([] { Builder().build(); }), "[program] no outputs");
 }
 

@@ -175,6 +175,9 @@ TEST_P(RandomBits, EveryDeviceDrawsWhatReferenceDraws) {
     compare(dtype, [&](Device on, Generator& g) {
       return random::normal({777}, {-2, 3}, {.dtype = dtype, .device = on}, g);
     });
+    compare(dtype, [&](Device on, Generator& g) {
+      return random::exponential({777}, 0.3, {.dtype = dtype, .device = on}, g);
+    });
   }
   for (const DType dtype : {bool_, u8, i8, u16, i16, u32, i32, u64, i64, f32}) {
     compare(dtype, [&](Device on, Generator& g) {

@@ -75,6 +75,16 @@ TEST_P(Statistics, OfNormal) {
   expect_likely(normal_p_values(drawn(random::normal({kCount}, {}, {.dtype = f64}, generator_))));
 }
 
+/// 1 - exp(-rate · x) of exponential numbers is uniform; of 32 random bits, f32's 24 are not all left.
+TEST_P(Statistics, OfExponential) {
+  for (const DType dtype : {f32, f64}) {
+    std::vector<double> values;
+    for (const double x : drawn(random::exponential({kCount}, 2.5, {.dtype = dtype}, generator_)))
+      values.push_back(-std::expm1(-2.5 * x));
+    EXPECT_GT(kolmogorov_smirnov_p(values), 1e-6) << name(dtype);
+  }
+}
+
 TEST_P(Statistics, OfNormalsTails) {
   double beyond[7] = {}, count = 0;
   for (std::uint64_t round = 0; round < rounds(2); ++round) {

@@ -190,6 +190,23 @@ TEST_P(Random, NormalChecksItsParameters) {
   EXPECT_EQ(g.offset(), 0u) << "a refused draw takes no stream";
 }
 
+TEST_P(Random, ExponentialIsMinusTheLogarithmOfItsWords) {
+  Generator g(5);
+  const auto x = random::exponential({40}, 4, here_, g).to_vector<float>();
+  for (std::uint64_t i = 0; i < x.size(); ++i) {
+    const double u = (philox_word(i, 0, 5) + 0.5) * 0x1p-32;
+    ASSERT_NEAR(x[i], -std::log(u) / 4, 1e-6 * (1 - std::log(u)));
+  }
+  for (const double rate : {0.0, -1.0, 1e-300, HUGE_VAL}) {
+    EXPECT_EQ(thrown([&] { random::exponential({2}, rate, here_, g); }).kind,
+              ErrorKind::InvalidArgument);
+  }
+  EXPECT_EQ(thrown([&] { random::exponential({2}, -1, here_, g); }),
+            invalid_argument("[exponential] the rate is -1: it must be above 0, and its inverse finite "
+                             "in f32"));
+  EXPECT_EQ(g.offset(), 1u);
+}
+
 TEST_P(Random, BernoulliOfCertainties) {
   Generator g;
   const auto count = [&](double p) {

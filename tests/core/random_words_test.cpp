@@ -122,13 +122,14 @@ TEST_P(RandomWords, NormalIsBoxMullersOfEveryKindOfWord) {
 
 TEST_P(RandomWords, WideNormalIsBoxMullersOfEveryKindOfWord) {
   if (!stores(f64)) GTEST_SKIP() << "no f64";
-  const Program first = random::minus_log_program(), second = random::normal_of_log_program();
+  const Program first = random::exponential_program(f64), second = random::normal_of_log_program();
+  const std::vector<std::uint64_t> one = {Scalar(1).bits(f64)};
   const std::vector<std::uint64_t> standard = {Scalar(0).bits(f64), Scalar(1).bits(f64)};
   for (const std::uint32_t u : kWords) {
     for (const std::uint32_t a : kWords) {
       const std::array<std::uint32_t, 4> words = {u, a ^ 0x5555, a, u ^ 0x3333};
       const Place place = place_of(words, 4);
-      const Tensor log = of_words(first, f64, device_, place, 0, {});
+      const Tensor log = of_words(first, f64, device_, place, 0, one);
       const double z = of_words(second, f64, device_, place, 2, standard, log).item<double>();
       const double unit = (words[0] + words[1] * 0x1p-32 + 0x1p-33) * 0x1p-32;
       const long double turns = static_cast<std::int32_t>(words[2]) * 0x1p-32L +
@@ -139,7 +140,7 @@ TEST_P(RandomWords, WideNormalIsBoxMullersOfEveryKindOfWord) {
     }
   }
   const Place rarest = place_of({0, 0, 0x7fffffff, 0xffffffff}, 4);
-  const Tensor log = of_words(first, f64, device_, rarest, 0, {});
+  const Tensor log = of_words(first, f64, device_, rarest, 0, one);
   EXPECT_NEAR(of_words(second, f64, device_, rarest, 2, standard, log).item<double>(),
               std::sqrt(2 * 65 * std::numbers::ln2), 1e-14);
 }
@@ -242,7 +243,8 @@ TEST(RandomPrograms, AreExactAndTakeLittle) {
       {"uniform f64", random::uniform_program(f64), everywhere | bit(f64)},
       {"normal f16", random::normal_program(f16), everywhere},
       {"normal f32", random::normal_program(f32), everywhere},
-      {"minus log", random::minus_log_program(), wide},
+      {"exponential f32", random::exponential_program(f32), everywhere},
+      {"exponential f64", random::exponential_program(f64), wide},
       {"normal of log", random::normal_of_log_program(), wide},
       {"bernoulli", random::bernoulli_program(u8), everywhere},
       {"integers i8", random::integers_program(i8, false), everywhere},

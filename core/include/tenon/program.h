@@ -93,8 +93,13 @@ class Program {
 /// true, false, or the raw bits as in 0x7fc00001. InvalidArgument names the line and the column.
 Program parse(std::string_view text);
 
+/// The longest program. What is beyond the ABI's TENON_MAX_INSTRUCTIONS and TENON_MAX_CONSTANTS goes to
+/// a device in several launches.
+inline constexpr std::size_t kMaxInstructions = 512, kMaxConstants = 255;
+
 /// Builds one program; values of different builders don't mix. Throws InvalidArgument where dtypes
-/// don't fit the opcode, and Unsupported beyond the ABI's limits (TENON_MAX_INSTRUCTIONS and so on).
+/// don't fit the opcode, and Unsupported beyond the limits above or the ABI's of inputs, outputs and
+/// scalars.
 class Builder {
  public:
   Builder();

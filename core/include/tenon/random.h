@@ -62,6 +62,11 @@ struct NormalOptions {
 Tensor normal(const Shape& shape, NormalOptions options = {}, TensorOptions tensor_options = {},
               Generator& generator = default_generator());
 
+/// Exponential with the given rate: -ln(u) / rate, with 32 random bits of u, 64 in f64, as above. f16
+/// and bf16 are drawn in f32 and rounded once.
+Tensor exponential(const Shape& shape, double rate = 1, TensorOptions options = {},
+                   Generator& generator = default_generator());
+
 /// True (1) with probability p, in [0, 1] and rounded to a multiple of 2^-32; bool unless told
 /// otherwise.
 Tensor bernoulli(const Shape& shape, double p, TensorOptions options = {},

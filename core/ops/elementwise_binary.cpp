@@ -1,0 +1,179 @@
+// The table of elementwise ops of two operands.
+#include <limits>
+#include <numbers>
+
+#include "core/ops/formulas.h"
+#include "core/ops/rule.h"
+
+namespace tenon {
+namespace ops {
+namespace {
+
+/// Whether r, a remainder that is not 0, lies on the other side of 0 than b.
+Value other_side(Value r, Value b) {
+  return (r != 0) & ((r < 0) != (b < 0));
+}
+
+Value floored_remainder(Value a, Value b) {
+  const Value r = rem(a, b);
+  return select(other_side(r, b), r + b, r);
+}
+
+// The quotient without the remainder is whole but for rounding; by an infinity it is 0, or just below.
+Value floored_quotient(Value a, Value b) {
+  if (!is_floating(a.dtype())) {
+    const Value q = a / b;
+    return select(other_side(rem(a, b), b), q - 1, q);
+  }
+  const Value q = (a - floored_remainder(a, b)) / b, whole = floor(q);
+  const Value nearest = select(q - whole > 0.5, whole + 1, whole);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Value by_infinity = select(other_side(a, b), number(a, -1), number(a, 0));
+  const Value finite_by_infinite = (abs(b) == infinity) & (abs(a) < infinity);
+  return select(b == 0, a / b, select(finite_by_infinite, by_infinity, nearest));
+}
+
+Value arc(Value y, Value x) {
+  const Value right = angle(abs(y), abs(x));
+  return with_sign(select(is_negative(x), std::numbers::pi - right, right), y);
+}
+
+Value length(Value a, Value b) {
+  const Value longer = max(abs(a), abs(b)), ratio = min(abs(a), abs(b)) / longer;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Value infinite = (abs(a) == infinity) | (abs(b) == infinity);
+  return select(infinite, number(a, infinity),
+                select(longer == 0, longer, longer * sqrt(1 + ratio * ratio)));
+}
+Value direction(Value a, Value length) {
+  return select(length == 0, number(a, 0), a / length);
+}
+
+Value shift(program::Opcode opcode, Value a, Value count) {
+  return a.builder().apply(opcode, a.dtype(), a, count);
+}
+Value width(Value a) {
+  return number(a, static_cast<double>(8 * size_of(a.dtype())));
+}
+Value within_width(Value a, Value count) {
+  return (count >= 0) & (count < width(a));
+}
+
+/// All digits gone: the sign is left.
+Value shifted_right(Value a, Value count) {
+  const Value shifted =
+      shift(program::Opcode::shr, a, select(within_width(a, count), count, width(a) - 1));
+  if (is_signed_integer(a.dtype())) return shifted;
+  return select(within_width(a, count), shifted, number(a, 0));
+}
+
+Value share_of_sum(Value a, Value b, Value difference) {
+  return select(a == b, number(a, 0.5), sigmoid(difference));
+}
+
+}  // namespace
+}  // namespace ops
+
+using ops::angle, ops::is_nan, ops::is_negative, ops::number, ops::with_sign;
+using program::Opcode, program::Value;
+
+#define TENON_RELATION(op, computes, ...)                                          \
+  static constexpr ops::Rule op##_rule{#op, ops::Computes::computes, __VA_ARGS__}; \
+  Tensor op(const Tensor& x, const Tensor& y) {                                    \
+    return ops::evaluate(op##_rule, {x, y});                                       \
+  }                                                                                \
+  Tensor op(const Tensor& x, Scalar y) {                                           \
+    return ops::evaluate(op##_rule, {x, y});                                       \
+  }                                                                                \
+  Tensor op(Scalar x, const Tensor& y) {                                           \
+    return ops::evaluate(op##_rule, {x, y});                                       \
+  }                                                                                \
+  Tensor& op##_out(Tensor& out, const Tensor& x, const Tensor& y) {                \
+    return ops::evaluate_out(op##_rule, out, {x, y});                              \
+  }
+#define TENON_BINARY(op, computes, ...)                  \
+  TENON_RELATION(op, computes, __VA_ARGS__)              \
+  Tensor& op##_(Tensor& x, const Tensor& y) {            \
+    return ops::evaluate_in_place(op##_rule, x, {x, y}); \
+  }                                                      \
+  Tensor& op##_(Tensor& x, Scalar y) {                   \
+    return ops::evaluate_in_place(op##_rule, x, {x, y}); \
+  }
+
+// clang-format off
+TENON_BINARY(add, numbers, TENON_FORMULA(a + b))
+TENON_BINARY(sub, numbers, TENON_FORMULA(a - b))
+TENON_BINARY(mul, numbers, TENON_FORMULA(a * b))
+TENON_BINARY(div, floats, TENON_FORMULA(a / b))
+TENON_BINARY(floor_divide, numbers, TENON_FORMULA(ops::floored_quotient(a, b)),
+             TENON_SLOPES(number(a, 0), number(a, 0)))
+// da = 1, db = -floor(a / b)
+TENON_BINARY(remainder, numbers, TENON_FORMULA(ops::floored_remainder(a, b)),
+             TENON_SLOPES(number(a, 1), -ops::floored_quotient(a, b)))
+TENON_BINARY(fmod, numbers, TENON_FORMULA(rem(a, b)))
+TENON_BINARY(maximum, numbers, TENON_FORMULA(max(a, b)))
+TENON_BINARY(minimum, numbers, TENON_FORMULA(min(a, b)))
+TENON_BINARY(fmax, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, max(a, b)))))
+TENON_BINARY(fmin, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, min(a, b)))))
+// da = b / (a² + b²), db = -a / (a² + b²)
+TENON_BINARY(atan2, floats, TENON_FORMULA(ops::arc(a, b)),
+             TENON_SLOPES(b / (a * a + b * b), -(a / (a * a + b * b))))
+// da = a / y, db = b / y
+TENON_BINARY(hypot, floats, TENON_FORMULA(ops::length(a, b)),
+             TENON_SLOPES(ops::direction(a, ops::length(a, b)), ops::direction(b, ops::length(a, b))))
+// da = sign(a) sign(b)
+TENON_BINARY(copysign, floats, TENON_FORMULA(with_sign(a, b)),
+             TENON_SLOPES(select(a == 0, a, select(is_negative(a) == is_negative(b), number(a, 1), number(a, -1))),
+                          number(a, 0)))
+// da = eᵃ / (eᵃ + eᵇ)
+TENON_BINARY(logaddexp, floats,
+             TENON_FORMULA(select(a == b, a + std::numbers::ln2, max(a, b) + log1p(exp(-abs(a - b))))),
+             TENON_SLOPES(ops::share_of_sum(a, b, a - b), ops::share_of_sum(a, b, b - a)))
+// da = 2ᵃ / (2ᵃ + 2ᵇ)
+TENON_BINARY(logaddexp2, floats,
+             TENON_FORMULA(select(a == b, a + 1, max(a, b) + log1p(exp2(-abs(a - b))) * std::numbers::log2e)),
+             TENON_SLOPES(ops::share_of_sum(a, b, (a - b) * std::numbers::ln2),
+                          ops::share_of_sum(a, b, (b - a) * std::numbers::ln2)))
+// da = log(b), 0 where there is nothing; db = a / b
+TENON_BINARY(xlogy, floats, TENON_FORMULA(select((a == 0) & (b == b), number(a, 0), a * log(b))),
+             TENON_SLOPES(select((a == 0) & (b <= 0), number(a, 0), log(b)), a / b))
+TENON_BINARY(heaviside, numbers,
+             TENON_FORMULA(select(a < 0, number(a, 0), select(a == 0, b, select(a > 0, number(a, 1), a)))),
+             TENON_SLOPES(number(a, 0), select(a == 0, number(a, 1), number(a, 0))))
+TENON_BINARY(nextafter, floats, TENON_FORMULA(ops::next_after(a, b)),
+             TENON_SLOPES(number(a, 0), number(a, 0)), true)
+
+TENON_RELATION(lt, relation, TENON_FORMULA(a < b))
+TENON_RELATION(le, relation, TENON_FORMULA(a <= b))
+TENON_RELATION(gt, relation, TENON_FORMULA(a > b))
+TENON_RELATION(ge, relation, TENON_FORMULA(a >= b))
+TENON_RELATION(eq, relation, TENON_FORMULA(a == b))
+TENON_RELATION(ne, relation, TENON_FORMULA(a != b))
+TENON_RELATION(logical_and, truth, TENON_FORMULA(a & b))
+TENON_RELATION(logical_or, truth, TENON_FORMULA(a | b))
+TENON_RELATION(logical_xor, truth, TENON_FORMULA(a ^ b))
+
+TENON_BINARY(bitwise_and, bits, TENON_FORMULA(a & b))
+TENON_BINARY(bitwise_or, bits, TENON_FORMULA(a | b))
+TENON_BINARY(bitwise_xor, bits, TENON_FORMULA(a ^ b))
+TENON_BINARY(bitwise_left_shift, bits,
+             TENON_FORMULA(select(ops::within_width(a, b), ops::shift(Opcode::shl, a, b), number(a, 0))))
+TENON_BINARY(bitwise_right_shift, bits, TENON_FORMULA(ops::shifted_right(a, b)))
+// clang-format on
+#undef TENON_RELATION
+#undef TENON_BINARY
+
+#define TENON_IN_PLACE(symbol, op)                        \
+  Tensor& Tensor::operator symbol(const Tensor & other) { \
+    return op##_(*this, other);                           \
+  }                                                       \
+  Tensor& Tensor::operator symbol(Scalar other) {         \
+    return op##_(*this, other);                           \
+  }
+TENON_IN_PLACE(+=, add)
+TENON_IN_PLACE(-=, sub)
+TENON_IN_PLACE(*=, mul)
+TENON_IN_PLACE(/=, div)
+#undef TENON_IN_PLACE
+
+}  // namespace tenon

@@ -1,0 +1,230 @@
+#include "core/ops/rule.h"
+
+#include <algorithm>
+#include <array>
+#include <compare>
+#include <optional>
+#include <vector>
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/ops/derivatives.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/program_table.h"
+#include "core/ops/run.h"
+#include "core/tensor/impl.h"
+
+namespace tenon::ops {
+namespace {
+
+using program::Builder;
+using program::Program;
+
+constexpr std::size_t kMostOperands = 4, kMostParameters = 3;
+
+/// All that the program of a call depends on.
+struct Call {
+  const Rule* rule;
+  std::size_t operands = 0, parameters = 0;
+  std::array<std::optional<DType>, kMostOperands> tensors{};  // dtypes; nothing for a number
+  DType common = f32;
+  std::optional<DType> stored = {};  // the dtype of what the result goes into
+
+  auto operator<=>(const Call&) const = default;
+};
+
+/// A number takes the tensors' dtype within its kind.
+DType promote_number(DType tensors, Scalar number) {
+  if (number.is_floating()) return is_floating(tensors) ? tensors : f32;
+  if (number.is_bool()) return tensors;
+  return tensors == bool_ ? i64 : tensors;
+}
+
+/// The dtype that operands promote to.
+DType common_dtype(const Rule& rule, OperandList operands) {
+  std::optional<DType> common;
+  for (const Operand& x : operands) {
+    if (!x.is_tensor()) continue;
+    const DType dtype = impl_of(x.tensor(), rule.name).dtype;
+    common = common ? promote(*common, dtype) : dtype;
+  }
+  DType result = *common;
+  for (const Operand& x : operands) {
+    if (!x.is_tensor()) result = promote_number(result, x.number());
+  }
+  return result;
+}
+
+DType operand_dtype(const Rule& rule, DType common) {
+  switch (rule.computes) {
+    case Computes::numbers:
+    case Computes::test:
+      return common == bool_ ? i64 : common;
+    case Computes::floats:
+    case Computes::closeness:
+      return is_floating(common) ? common : f32;
+    case Computes::bits:
+      require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
+      return common;
+    case Computes::relation:
+      return common;
+    case Computes::truth:
+      return bool_;
+  }
+  return common;
+}
+
+DType result_dtype(const Rule& rule, DType common) {
+  switch (rule.computes) {
+    case Computes::numbers:
+    case Computes::floats:
+    case Computes::bits:
+      return operand_dtype(rule, common);
+    case Computes::relation:
+    case Computes::test:
+    case Computes::closeness:
+    case Computes::truth:
+      return bool_;
+  }
+  return common;
+}
+
+Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
+  Call call{.rule = &rule, .operands = operands.size(), .parameters = parameters.size()};
+  std::size_t i = 0;
+  for (const Operand& x : operands) {
+    if (x.is_tensor()) call.tensors[i] = impl_of(x.tensor(), rule.name).dtype;
+    ++i;
+  }
+  call.common = common_dtype(rule, operands);
+  return call;
+}
+
+/// What stands for operands and parameters in a program that is computed in `dtype`.
+struct Values {
+  std::array<Value, kMostOperands> x;
+  std::array<Value, kMostParameters> p;
+};
+
+template <class NextInput, class NextScalar>
+Values values_of(const Call& call, DType dtype, NextInput next_input, NextScalar next_scalar) {
+  Values values;
+  for (std::size_t i = 0; i < call.operands; ++i) {
+    values.x[i] = call.tensors[i] ? cast(next_input(*call.tensors[i]), dtype) : next_scalar();
+  }
+  for (std::size_t i = 0; i < call.parameters; ++i) values.p[i] = next_scalar();
+  return values;
+}
+
+Program build(const Call& call, DType computed) {
+  Builder builder;
+  const Values values = values_of(
+      call, computed, [&](DType dtype) { return builder.input(dtype); },
+      [&] { return builder.scalar(computed); });
+  const Value y = call.rule->formula(values.x.data(), values.p.data());
+  const DType result = result_dtype(*call.rule, call.common);
+  builder.output(cast(cast(y, result), call.stored.value_or(result)));
+  return builder.build();
+}
+
+/// Several instructions over 16-bit floats are computed in f32, for the sake of the digits.
+DType computed_in(const Call& call) {
+  const DType dtype = operand_dtype(*call.rule, call.common);
+  if ((dtype != f16 && dtype != bf16) || call.rule->in_own_dtype) return dtype;
+  Builder builder;
+  const Values values = values_of(
+      call, f32, [&](DType) { return builder.input(f32); }, [&] { return builder.scalar(f32); });
+  builder.output(call.rule->formula(values.x.data(), values.p.data()));
+  return builder.build().instruction_count() > 1 ? f32 : dtype;
+}
+
+/// The rule's slopes over the program's inputs and scalars.
+std::vector<Value> slopes_of(const Call& call, DType computed, std::span<const Value> inputs,
+                             std::span<const Value> scalars) {
+  std::size_t input = 0, scalar = 0;
+  const Values values = values_of(
+      call, computed, [&](DType) { return inputs[input++]; }, [&] { return scalars[scalar++]; });
+  std::array<Value, kMostOperands> all;
+  call.rule->slopes(values.x.data(), values.p.data(), all.data());
+  std::vector<Value> slopes;
+  for (std::size_t i = 0; i < call.operands; ++i) {
+    if (call.tensors[i]) slopes.push_back(all[i]);
+  }
+  return slopes;
+}
+
+const Program& program_of(const Call& call) {
+  static ProgramTable<Call>& programs = *new ProgramTable<Call>;
+  return programs.get(call, [&] {
+    const DType computed = computed_in(call);
+    Program made = build(call, computed);
+    if (call.rule->slopes != nullptr && is_floating(made.output_dtype(0))) {
+      set_slopes(made, [call, computed](std::span<const Value> inputs, std::span<const Value> scalars) {
+        return slopes_of(call, computed, inputs, scalars);
+      });
+    }
+    return made;
+  });
+}
+
+std::vector<Tensor> tensors_of(OperandList operands) {
+  std::vector<Tensor> tensors;
+  for (const Operand& x : operands) {
+    if (x.is_tensor()) tensors.push_back(x.tensor());
+  }
+  return tensors;
+}
+
+/// The program's scalars: numbers among the operands, then parameters.
+std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, OperandList operands,
+                                      Parameters parameters) {
+  std::vector<std::uint64_t> scalars;
+  const auto add = [&](Scalar number) {
+    require_fits(call.rule->name, number, operand_dtype(*call.rule, call.common));
+    scalars.push_back(number.bits(program.scalar_dtype(static_cast<int>(scalars.size()))));
+  };
+  for (const Operand& x : operands) {
+    if (!x.is_tensor()) add(x.number());
+  }
+  for (const Scalar& p : parameters) add(p);
+  return scalars;
+}
+
+/// A result may go into its own kind of dtype or a later one; 1.5 would be lost in an integer.
+void check_holds(std::string_view op, DType holder, DType result) {
+  const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
+  require(kind(result) <= kind(holder), "[{}] the result is {}, which {} can't hold; convert first", op,
+          name(result), name(holder));
+}
+
+}  // namespace
+
+Tensor evaluate(const Rule& rule, OperandList operands, Parameters parameters) {
+  const Call call = make_call(rule, operands, parameters);
+  const Program& program = program_of(call);
+  return apply(rule.name, program, tensors_of(operands),
+               scalars_of(call, program, operands, parameters))
+      .front();
+}
+
+Tensor& evaluate_in_place(const Rule& rule, Tensor& x, OperandList operands, Parameters parameters) {
+  Call call = make_call(rule, operands, parameters);
+  check_holds(rule.name, x.dtype(), result_dtype(rule, call.common));
+  call.stored = x.dtype();
+  const Program& program = program_of(call);
+  apply_in_place(rule.name, program, x, tensors_of(operands),
+                 scalars_of(call, program, operands, parameters));
+  return x;
+}
+
+Tensor& evaluate_out(const Rule& rule, Tensor& out, OperandList operands, Parameters parameters) {
+  Call call = make_call(rule, operands, parameters);
+  check_holds(rule.name, impl_of(out, rule.name).dtype, result_dtype(rule, call.common));
+  call.stored = out.dtype();
+  const Program& program = program_of(call);
+  apply_out(rule.name, program, out, tensors_of(operands),
+            scalars_of(call, program, operands, parameters));
+  return out;
+}
+
+}  // namespace tenon::ops
