@@ -4,11 +4,13 @@
 
 namespace tenon::nn {
 
-#define TENON_ACTIVATION(name, value)           \
+#define TENON_ACTIVATION(name, result)          \
   Tensor name::forward(const Tensor& x) const { \
-    return value;                               \
+    return result;                              \
   }
-#define TENON_ACTIVATION_WITH(name, type, option, preset, value) TENON_ACTIVATION(name, value)
+#define TENON_ACTIVATION_1(name, type, option, preset, result) TENON_ACTIVATION(name, result)
+#define TENON_ACTIVATION_2(name, type, option, preset, type2, option2, preset2, result) \
+  TENON_ACTIVATION(name, result)
 #include <tenon/nn/activations.def>
 
 }  // namespace tenon::nn
