@@ -14,7 +14,6 @@ namespace {
 using Function = std::function<Tensor(std::span<const Tensor>)>;
 
 double sum_of(const Function& f, std::span<const Tensor> inputs, const Tensor& weights) {
-  const NoGrad guard;
   return (f(inputs) * weights).sum().item<double>();
 }
 
@@ -33,7 +32,8 @@ double difference(const Function& f, std::vector<Tensor> inputs, std::size_t whi
   double sums[2];
   for (int side = 0; side < 2; ++side) {
     values[element] = center + (side == 0 ? eps : -eps);
-    inputs[which] = from_values(std::span<const double>(values), x.shape(), {.device = x.device()});
+    inputs[which] = from_values(std::span<const double>(values), x.shape(),
+                                {.device = x.device(), .requires_grad = true});
     sums[side] = sum_of(f, inputs, weights);
   }
   return (sums[0] - sums[1]) / (2 * eps);

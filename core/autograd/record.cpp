@@ -104,6 +104,14 @@ Tensor alias(const Tensor& x) {
   return other;
 }
 
+Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>& edges,
+                const Backward& backward) {
+  if (!recording) return y;
+  const Tensor again = alias(y);
+  record(name, edges, {&again, 1}, backward);
+  return again;
+}
+
 // A leaf stays itself, since gradients find it by identity. All else is kept apart from what an op in
 // place may make of the tensor later: its new node would own this one, and this one the tensor.
 Saved::Saved(const Tensor& x)

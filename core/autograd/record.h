@@ -82,6 +82,12 @@ std::vector<Edge> edges_to(std::span<const Tensor> tensors);
 /// which it is about to move on.
 Tensor alias(const Tensor& x);
 
+/// y, a result without a place on the tape, at that of an op over `edges`: where the op's own backward
+/// finds its result when it is recorded itself, without keeping what the op ran on. y as it is where
+/// nothing is recorded.
+Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>& edges,
+                const Backward& backward);
+
 /// What an in-place op on x must check before it writes, if it would be recorded: `recorded` says so.
 void check_in_place(std::string_view op, const Tensor& x, bool recorded);
 

@@ -7,6 +7,7 @@
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
+#include "core/ops/products.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -19,27 +20,9 @@ Shape batch_of(const Shape& shape) {
   return batch;
 }
 
-/// What the operands' leading dimensions broadcast to.
-Shape common_batch(const Shape& x, const Shape& y) {
-  const Shape a = batch_of(x), b = batch_of(y);
-  for (int d = 1; d <= std::min(a.size(), b.size()); ++d) {
-    const std::int64_t m = a[a.size() - d], n = b[b.size() - d];
-    require(m == n || m == 1 || n == 1, "[matmul] leading dimensions do not broadcast: {} x {}",
-            to_string(x), to_string(y));
-  }
-  return broadcast("matmul", a, b);
-}
-
-Shape with_matrix(Shape batch, std::int64_t rows, std::int64_t columns) {
-  batch.push_back(rows);
-  batch.push_back(columns);
-  return batch;
-}
-
 /// Both of rank 2 or more and of one dtype.
 Tensor matrix_product(const Tensor& a, const Tensor& b) {
-  const Shape batch = common_batch(a.shape(), b.shape());
-  Tensor y = allocate(with_matrix(batch, a.size(-2), b.size(-1)), a.dtype(), a.device());
+  Tensor y = allocate(ops::product_shape("matmul", a, b), a.dtype(), a.device());
   ops::run("matmul", {.dst = y, .a = a, .b = b});
   const Tensor inputs[] = {a, b};
   if (autograd::needs_record(inputs)) {
@@ -110,6 +93,21 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 }  // namespace
 
+Shape ops::product_shape(std::string_view op, const Tensor& x, const Tensor& y) {
+  require(x.size(-1) == y.size(-2), "[{}] inner dimensions differ: {} x {}", op, to_string(x.shape()),
+          to_string(y.shape()));
+  const Shape a = batch_of(x.shape()), b = batch_of(y.shape());
+  for (int d = 1; d <= std::min(a.size(), b.size()); ++d) {
+    const std::int64_t m = a[a.size() - d], n = b[b.size() - d];
+    require(m == n || m == 1 || n == 1, "[{}] leading dimensions do not broadcast: {} x {}", op,
+            to_string(x.shape()), to_string(y.shape()));
+  }
+  Shape shape = broadcast(op, a, b);
+  shape.push_back(x.size(-2));
+  shape.push_back(y.size(-1));
+  return shape;
+}
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   DType dtype = promote(impl_of(x, "linear").dtype, impl_of(weight, "linear").dtype);
   check_linear(x, weight, bias);
@@ -130,32 +128,6 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                      });
   }
   return y;
-}
-
-Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y) {
-  const DType dtype = impl_of(c, "addmm").dtype;
-  const Tensor inputs[] = {c, x, y};
-  ops::common_device("addmm", inputs);
-  for (const Tensor& t : inputs) {
-    require(impl_of(t, "addmm").dtype == dtype, "[addmm] operands are {} and {}; convert one",
-            name(dtype), name(t.dtype()));
-  }
-  require(x.rank() == 2 && y.rank() == 2 && x.size(1) == y.size(0),
-          "[addmm] inner dimensions differ: {} x {}", to_string(x.shape()), to_string(y.shape()));
-  const Shape shape{x.size(0), y.size(1)};
-  require(broadcast("addmm", c.shape(), shape) == shape, "[addmm] {} does not broadcast to {}",
-          to_string(c.shape()), to_string(shape));
-  const Tensor result = c.detach().expand(shape).clone();
-  ops::run("addmm", {.dst = result, .a = x, .b = y, .accumulate = true});
-  if (autograd::needs_record(inputs)) {
-    autograd::record(
-        "addmm", inputs, {&result, 1},
-        [from = c.shape(), a = autograd::Saved(x), b = autograd::Saved(y)](std::span<const Tensor> dy) {
-          return std::vector<Tensor>{sum_to(dy[0], from), matmul(dy[0], b.get("addmm").transpose(0, 1)),
-                                     matmul(a.get("addmm").transpose(0, 1), dy[0])};
-        });
-  }
-  return result;
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {

@@ -198,6 +198,16 @@ Program bernoulli_program(DType dtype) {
   return b.build();
 }
 
+Program dropout_program(DType dtype) {
+  Builder b;
+  Words words(b);
+  const Value threshold = b.scalar(u32), always = b.scalar(bool_), scale = b.scalar(drawn_in(dtype));
+  const Value stays = (words.next() < threshold) | always;
+  const Value scaled = cast(cast(b.input(dtype), drawn_in(dtype)) * scale, dtype);
+  b.output(select(stays, scaled, b.constant(dtype, 0)));
+  return b.build();
+}
+
 Program integers_program(DType dtype, bool wide) {
   Builder b;
   Words words(b);

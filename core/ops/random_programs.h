@@ -27,6 +27,9 @@ program::Program normal_of_log_program();
 /// threshold (u32), always (bool): one word below the threshold, or always; as `dtype`.
 program::Program bernoulli_program(DType dtype);
 
+/// threshold, always as above, scale (drawn_in(dtype)): one word, then x: x · scale or 0.
+program::Program dropout_program(DType dtype);
+
 /// low, count, its low and its high half (u32, or u64 if `wide`): low + ⌊w · count / 2^64⌋ of a w of
 /// two words, or ⌊w · count / 2^128⌋ of four; as `dtype`. The count of all integers is 0, its high half
 /// 2^16 (or 2^32).

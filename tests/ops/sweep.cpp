@@ -177,6 +177,16 @@ void check_gradients(const Row& row, Device device, const std::vector<Shape>& sh
   if (row.second) check_second_order(row, device, reals, layout);
 }
 
+/// Runs `check` as far as it goes without a dtype that the device does not store.
+template <class F>
+void where_stored(F check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    if (std::string(error.what()).find(" does not store ") == std::string::npos) throw;
+  }
+}
+
 }  // namespace
 
 Reals reals_of(const Tensor& x) {
@@ -245,13 +255,13 @@ void sweep(const Row& row, Device device) {
       for (const DType dtype : row.dtypes) {
         SCOPED_TRACE(row.name + " of " + describe(shapes) + ' ' + std::string(name(dtype)) + ", " +
                      testing::PrintToString(layout));
-        check_values(row, device, shapes, dtype, layout);
+        where_stored([&] { check_values(row, device, shapes, dtype, layout); });
         if (testing::Test::HasFatalFailure()) return;
       }
       if (!row.gradient) continue;
       SCOPED_TRACE("gradient of " + row.name + " of " + describe(shapes) + ", " +
                    testing::PrintToString(layout));
-      check_gradients(row, device, shapes, layout);
+      where_stored([&] { check_gradients(row, device, shapes, layout); });
       if (testing::Test::HasFailure()) return;
     }
   }

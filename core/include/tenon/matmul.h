@@ -1,5 +1,9 @@
-// Products of matrices and what is made of them; differentiable to any order.
+// Products of matrices and what is made of them; differentiable to any order. Operands promote unless
+// said otherwise. Integers are multiplied where the device computes in them, and wrap.
 #pragma once
+
+#include <string_view>
+#include <vector>
 
 #include <tenon/tensor.h>
 
@@ -7,12 +11,51 @@
 namespace tenon {
 
 /// (..., M, K) x (..., K, N) -> (..., M, N), leading dimensions broadcast; a 1-D operand is a row
-/// (left) or a column (right), and its dimension leaves the result. Operands promote.
+/// (left) or a column (right), and its dimension leaves the result.
 Tensor matmul(const Tensor& x, const Tensor& y);
+/// matmul of (M, K) and (K, N) only,
+Tensor mm(const Tensor& x, const Tensor& y);
+/// of (B, M, K) and (B, K, N),
+Tensor bmm(const Tensor& x, const Tensor& y);
+/// of (M, K) and (K,),
+Tensor mv(const Tensor& x, const Tensor& y);
+/// of (K,) and (K,).
+Tensor dot(const Tensor& x, const Tensor& y);
+
 /// x · weightᵀ + bias: x (..., in), weight (out, in), bias (out,) or undefined, all of one dtype.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
-/// c + x · y: x (M, K), y (K, N), c broadcasts to (M, N); all of one dtype.
-Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y);
+
+struct AddmmOptions {
+  Scalar beta = 1, alpha = 1;
+};
+/// beta · c + alpha · x · y: x (M, K), y (K, N), c broadcasts to (M, N); all of one dtype. With beta 0
+/// c is not read.
+Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options = {});
+/// The same of x (B, M, K) and y (B, K, N).
+Tensor baddbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options = {});
+
+/// x (M,) by y (N,): all products, (M, N).
+Tensor outer(const Tensor& x, const Tensor& y);
+/// Σ x · y along one dimension of both, broadcast.
+Tensor vecdot(const Tensor& x, const Tensor& y, int dim = -1);
+/// The vector product of three elements along one dimension of both, broadcast.
+Tensor cross(const Tensor& x, const Tensor& y, int dim = -1);
+/// Products summed over dimension x_dims[i] of x with y_dims[i] of y: what is left of x, then of y.
+Tensor tensordot(const Tensor& x, const Tensor& y, const Dims& x_dims, const Dims& y_dims);
+/// Over the last `dims` dimensions of x and the first of y.
+Tensor tensordot(const Tensor& x, const Tensor& y, int dims = 2);
+/// Blocks of y, each times one element of x; at most four dimensions.
+Tensor kron(const Tensor& x, const Tensor& y);
+/// The sum of the diagonal of a matrix, in sum's dtype.
+Tensor trace(const Tensor& x);
+/// The last two dimensions exchanged; a view.
+Tensor matrix_transpose(const Tensor& x);
+
+/// Einstein's sum: "ij,jk->ik". A letter names a dimension of each operand that has it; repeated in one
+/// operand it is a diagonal, absent from the output it is summed over. "..." stands for dimensions that
+/// broadcast. Without "->" the output is "..." and, by the alphabet (A-Z, a-z), the letters that stand
+/// once. Extents of 1 stretch. Contracted from left to right.
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
 
 }  // namespace tenon
 #pragma GCC visibility pop

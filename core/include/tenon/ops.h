@@ -1,6 +1,8 @@
 // Operations on tensors, all of them.
 #pragma once
 
+#include <tenon/arrange.h>
+#include <tenon/composite.h>
 #include <tenon/elementwise.h>
 #include <tenon/index.h>
 #include <tenon/matmul.h>

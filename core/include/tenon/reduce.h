@@ -1,30 +1,95 @@
 // Reductions over some dimensions, or all where none is named; keepdim leaves reduced dimensions with
-// extent 1. Differentiable where the mathematics is, to any order.
+// extent 1. Differentiable where the mathematics is, to any order. Where a `dtype` is given, elements
+// are converted to it first.
 #pragma once
+
+#include <optional>
 
 #include <tenon/tensor.h>
 
 #pragma GCC visibility push(default)
 namespace tenon {
 
+// --- Sums ---
+
 /// Integers and bool are summed in i64, unsigned ones in u64.
-Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+           std::optional<DType> dtype = {});
+/// The product of the elements, in the dtypes of sum; its gradient is right among zeros too.
+Tensor prod(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
 /// Integers become f32; over nothing NaN.
-Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-/// NaN wins; over nothing InvalidArgument. The gradient is shared evenly among equal maxima.
-Tensor max(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-Tensor min(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
+/// sum and mean of what is not NaN.
+Tensor nansum(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+              std::optional<DType> dtype = {});
+Tensor nanmean(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+               std::optional<DType> dtype = {});
+/// How many elements are not zero (NaN is not); i64.
+Tensor count_nonzero(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+/// Sums x over broadcast dimensions, back to `shape`: the reverse of expand.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// --- Extremes: NaN wins; over nothing InvalidArgument ---
+
+/// The greatest (least) element. The gradient is shared evenly among equals.
+Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+struct MinMax {
+  Tensor min, max;
+};
+/// Both at once.
+MinMax aminmax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+
+/// amax and amin over all.
+Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
+struct Extreme {
+  Tensor values, indices;
+};
+/// The greatest (least) elements along one dimension and where each stands, the first of equals; the
+/// gradient goes there.
+Extreme max(const Tensor& x, int dim, bool keepdim = false);
+Extreme min(const Tensor& x, int dim, bool keepdim = false);
 /// Where the greatest element stands along one dimension, or in row-major order over all: the first of
-/// equals, NaN wins; i64. Over nothing InvalidArgument.
+/// equals, NaN wins; i64.
 Tensor argmax(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
 /// The same of the least.
 Tensor argmin(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
+
+// --- Truth ---
+
 /// Whether any element is not zero (NaN is not); bool, false over nothing.
 Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Whether no element is zero; bool, true over nothing.
 Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-/// Sums x over broadcast dimensions, back to `shape`: the reverse of expand.
-Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// --- Moments, norms; integers become f32 ---
+
+struct VarOptions {
+  double correction = 1;  ///< the squares of n elements are divided by max(0, n - correction)
+  bool keepdim = false;
+};
+/// The variance: squared distances from the mean, found in two passes. NaN over nothing.
+Tensor var(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
+/// Its root; the gradient where it is 0 is 0.
+Tensor std(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
+struct VarMean {
+  Tensor var, mean;
+};
+VarMean var_mean(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
+struct StdMean {
+  Tensor std, mean;
+};
+StdMean std_mean(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
+
+/// log Σ exp(x), without overflow on the way; over nothing -infinity.
+Tensor logsumexp(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+/// (Σ |x|^p)^(1/p); p = 0 counts what is not 0, ±infinity gives the greatest and the least |x|. The
+/// gradient where the norm is 0 is 0.
+Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
 
 }  // namespace tenon
 #pragma GCC visibility pop

@@ -1,0 +1,217 @@
+// Arranging is copying: each part is one launch into its place, or one copy of a stretched view.
+#include "core/ops/elementwise.h"
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/ops/run.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+namespace {
+
+/// The parts' common dtype; they fit each other but along d.
+DType check_parts(const std::vector<Tensor>& parts, int d) {
+  const Tensor& first = parts.front();
+  DType dtype = first.dtype();
+  for (const Tensor& part : parts) {
+    bool fits = part.rank() == first.rank();
+    for (int i = 0; fits && i < first.rank(); ++i) fits = i == d || part.size(i) == first.size(i);
+    require(fits, "[cat] {} and {} differ beside dimension {}", to_string(first.shape()),
+            to_string(part.shape()), d);
+    dtype = promote(dtype, part.dtype());
+  }
+  return dtype;
+}
+
+/// Part i's elements among those of all.
+Tensor part_of(const Tensor& whole, int d, std::int64_t start, std::int64_t extent) {
+  return whole.slice(d, {.start = start, .stop = start + extent});
+}
+
+/// dy's parts, each in the dtype of what it came from.
+autograd::Backward cat_backward(const std::vector<Tensor>& parts, int d) {
+  std::vector<std::pair<std::int64_t, DType>> kinds;
+  for (const Tensor& part : parts) kinds.emplace_back(part.size(d), part.dtype());
+  return [kinds, d](std::span<const Tensor> dy) {
+    std::vector<Tensor> dx;
+    std::int64_t start = 0;
+    for (const auto& [extent, dtype] : kinds) {
+      const bool has_gradient = is_floating(dtype);
+      dx.push_back(has_gradient ? part_of(dy[0], d, start, extent).to(dtype) : Tensor());
+      start += extent;
+    }
+    return dx;
+  };
+}
+
+/// x `count` times along d, as a whole or each element in a row; one copy.
+Tensor repeated(const Tensor& x, int d, std::int64_t count, bool in_a_row) {
+  if (count == 1) return x;
+  std::int64_t before = 1, behind = 1;
+  for (int i = 0; i < x.rank(); ++i) (i < d ? before : behind) *= i == d ? 1 : x.size(i);
+  const std::int64_t extent = x.size(d);
+  Shape shape = x.shape();
+  require(!__builtin_mul_overflow(extent, count, &shape[d]), "[repeat] {} times {} is too large", count,
+          to_string(x.shape()));
+  const Tensor rows = x.reshape({before, extent, behind});
+  const Tensor stretched = in_a_row ? rows.unsqueeze(2).expand({before, extent, count, behind})
+                                    : rows.unsqueeze(1).expand({before, count, extent, behind});
+  return stretched.reshape(shape);
+}
+
+void check_repeats(std::string_view op, const Dims& repeats) {
+  for (const std::int64_t count : repeats) {
+    require(count >= 0, "[{}] {} has a negative count", op, to_string(repeats));
+  }
+}
+
+/// A new tensor, whatever it has been made of.
+Tensor own(const Tensor& y, const Tensor& x) {
+  return y.impl()->storage.get() == x.impl()->storage.get() ? y.clone() : y;
+}
+
+/// x repeated along its last dimensions, as many as there are repeats.
+Tensor repeat_last(Tensor x, const Dims& repeats) {
+  const Tensor from = x;
+  const int lead = x.rank() - repeats.size();
+  for (int d = 0; d < repeats.size(); ++d) x = repeated(x, lead + d, repeats[d], false);
+  return own(x, from);
+}
+
+Tensor rolled(const Tensor& x, std::int64_t shift, int d) {
+  const std::int64_t extent = x.size(d);
+  const std::int64_t moved = extent == 0 ? 0 : (shift % extent + extent) % extent;
+  if (moved == 0) return x;
+  return cat({x.slice(d, {.start = extent - moved}), x.slice(d, {.stop = extent - moved})}, d);
+}
+
+/// A view with the dimensions of `dims` reversed.
+Tensor reversed(std::string_view op, const Tensor& x, const Dims& dims) {
+  Tensor y = x;
+  std::uint32_t seen = 0;
+  for (const std::int64_t dim : dims) {
+    const int d = checked_dim(op, dim, x.rank());
+    require((seen >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
+    seen |= 1u << d;
+    y = y.slice(d, {.step = -1});
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor cat(const std::vector<Tensor>& tensors, int dim) {
+  require(!tensors.empty(), "[cat] there are no tensors");
+  for (const Tensor& part : tensors) impl_of(part, "cat");
+  require(tensors.front().rank() > 0, "[cat] a 0-d tensor has no dimension; use stack()");
+  const int d = checked_dim("cat", dim, tensors.front().rank());
+  const DType dtype = check_parts(tensors, d);
+  const Device device = ops::common_device("cat", tensors);
+  Shape shape = tensors.front().shape();
+  shape[d] = 0;
+  for (const Tensor& part : tensors) shape[d] += part.size(d);
+
+  const Tensor y = allocate(shape, dtype, device);
+  std::int64_t start = 0;
+  for (const Tensor& part : tensors) {
+    assign("cat", part_of(y, d, start, part.size(d)), part);
+    start += part.size(d);
+  }
+  if (autograd::needs_record(tensors)) {
+    autograd::record("cat", tensors, {&y, 1}, cat_backward(tensors, d));
+  }
+  return y;
+}
+
+Tensor concat(const std::vector<Tensor>& tensors, std::optional<int> dim) {
+  if (dim) return cat(tensors, *dim);
+  std::vector<Tensor> flat;
+  for (const Tensor& part : tensors) {
+    impl_of(part, "cat");
+    flat.push_back(part.reshape({-1}));
+  }
+  return cat(flat, 0);
+}
+
+Tensor stack(const std::vector<Tensor>& tensors, int dim) {
+  require(!tensors.empty(), "[stack] there are no tensors");
+  const Shape& shape = impl_of(tensors.front(), "stack").shape;
+  const int d = checked_dim("stack", dim, shape.size() + 1);
+  std::vector<Tensor> parts;
+  for (const Tensor& part : tensors) {
+    require(impl_of(part, "stack").shape == shape, "[stack] shapes differ: {} and {}", to_string(shape),
+            to_string(part.shape()));
+    parts.push_back(part.unsqueeze(d));
+  }
+  return cat(parts, d);
+}
+
+Tensor repeat(const Tensor& x, const Dims& repeats) {
+  const int rank = impl_of(x, "repeat").shape.size();
+  require(repeats.size() >= rank, "[repeat] {} has fewer counts than {} dimensions; use tile()",
+          to_string(repeats), to_string(x.shape()));
+  check_repeats("repeat", repeats);
+  Shape shape = Dims::filled(repeats.size(), 1);
+  for (int d = 0; d < rank; ++d) shape[repeats.size() - rank + d] = x.size(d);
+  return repeat_last(x.view(shape), repeats);
+}
+
+Tensor tile(const Tensor& x, const Dims& repeats) {
+  if (repeats.size() >= impl_of(x, "tile").shape.size()) return repeat(x, repeats);
+  check_repeats("tile", repeats);
+  return repeat_last(x, repeats);
+}
+
+Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<int> dim) {
+  impl_of(x, "repeat_interleave");
+  require(repeats >= 0, "[repeat_interleave] the count is {}", repeats);
+  const Tensor from = dim ? x : x.reshape({-1});
+  const int d = checked_dim("repeat_interleave", dim.value_or(0), from.rank());
+  return own(repeated(from, d, repeats, true), x);
+}
+
+Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
+  impl_of(x, "roll");
+  if (dims.empty()) {
+    require(shifts.size() == 1, "[roll] one shift goes without dimensions, not {}", to_string(shifts));
+    return own(rolled(x.reshape({-1}), shifts[0], 0).reshape(x.shape()), x);
+  }
+  require(shifts.size() == dims.size(), "[roll] shifts {} and dimensions {} differ in number",
+          to_string(shifts), to_string(dims));
+  Tensor y = x;
+  for (int i = 0; i < dims.size(); ++i) {
+    y = rolled(y, shifts[i], checked_dim("roll", dims[i], x.rank()));
+  }
+  return own(y, x);
+}
+
+Tensor flip(const Tensor& x, const Dims& dims) {
+  impl_of(x, "flip");
+  return reversed("flip", x, dims).clone();
+}
+
+Tensor fliplr(const Tensor& x) {
+  require(impl_of(x, "fliplr").shape.size() >= 2, "[fliplr] {} has no dimension 1",
+          to_string(x.shape()));
+  return flip(x, {1});
+}
+
+Tensor flipud(const Tensor& x) {
+  require(!impl_of(x, "flipud").shape.empty(), "[flipud] {} has no dimension 0", to_string(x.shape()));
+  return flip(x, {0});
+}
+
+Tensor rot90(const Tensor& x, std::int64_t k, const Dims& dims) {
+  impl_of(x, "rot90");
+  require(dims.size() == 2, "[rot90] turns in two dimensions, not {}", to_string(dims));
+  const int a = checked_dim("rot90", dims[0], x.rank()), b = checked_dim("rot90", dims[1], x.rank());
+  require(a != b, "[rot90] dimension {} is named twice in {}", a, to_string(dims));
+  const std::int64_t turns = (k % 4 + 4) % 4;
+  Tensor y = x;
+  if (turns == 1 || turns == 2) y = y.slice(b, {.step = -1});
+  if (turns == 2 || turns == 3) y = y.slice(a, {.step = -1});
+  if (turns % 2 == 1) y = y.transpose(a, b);
+  return y.clone();
+}
+
+}  // namespace tenon

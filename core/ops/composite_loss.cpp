@@ -1,0 +1,280 @@
+// Losses over classes. With m the greatest of a row and q = weight · target, the cross entropy is
+//
+//   Σ q (log S - (x - m)) = A log S - B,   S = Σ exp(x - m), A = Σ q, B = Σ q (x - m),
+//
+// so it is three launches: m, the sums of each row, the sum over rows (and a quotient, where the mean
+// is over weights). Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
+#include <limits>
+
+#include <tenon/ops.h>
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/ops/formula.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+namespace ops {
+namespace {
+
+using program::Value;
+
+// --- From rows to the loss ---
+
+struct Reduced {
+  Tensor loss;
+  Tensor weight = {};  // what a weighted mean was divided by
+};
+
+/// The losses of rows of `shape`, put together; the mean is over `weight`, or a count of rows.
+Reduced reduced(std::string_view op, Formula& f, LossReduction how, const Shape& shape, Value loss,
+                std::optional<Value> weight, DType dtype) {
+  const Fold all = fold_of(op, shape, {}, false);
+  switch (how) {
+    case LossReduction::none:
+      f.output(loss, dtype);
+      return {f.apply(op)};
+    case LossReduction::sum:
+      f.output(loss);
+      return {f.sum(op, all, dtype)};
+    case LossReduction::mean:
+      break;
+  }
+  if (!weight) {
+    f.output(loss / f.scalar(all.count));
+    return {f.sum(op, all, dtype)};
+  }
+  f.output(loss);
+  f.output(*weight);
+  const std::vector<Tensor> totals = f.sum_all(op, all);
+  Formula quotient(dtype);
+  const Value total = quotient(totals[0]), count = quotient(totals[1]);
+  quotient.output(total / count, dtype);
+  return {quotient.apply(op), totals[1]};
+}
+
+// --- Operands ---
+
+/// A batch of rows of classes: x (N, C, ...).
+struct Rows {
+  Tensor x;
+  Tensor target;        // (N, 1, ...) class indices, or probabilities of x's shape
+  Tensor weight = {};   // (C, 1, ...)
+  bool batched = true;  // else x was (C,)
+
+  bool has_indices() const { return is_integer(target.dtype()); }
+  std::int64_t classes() const { return x.size(1); }
+  /// What class indices are compared in.
+  DType counter() const { return size_of(target.dtype()) < 4 || target.dtype() == i32 ? i32 : i64; }
+  /// Without the dimension of classes.
+  Tensor unbatched(const Tensor& y) const { return batched ? y.squeeze(1) : y.squeeze(1).squeeze(0); }
+};
+
+Rows rows_of(std::string_view op, const Tensor& x, const Tensor& target, const Tensor& weight) {
+  require(is_floating(impl_of(x, op).dtype), "[{}] x is {}, not floating", op, name(x.dtype()));
+  const DType kind = impl_of(target, op).dtype;
+  require(kind != bool_, "[{}] the target is bool, not classes", op);
+  require(x.rank() >= 1, "[{}] a 0-d x has no classes", op);
+  Rows rows{.x = x, .target = target};
+  rows.batched = x.rank() > 1;
+  if (!rows.batched) {
+    rows.x = x.unsqueeze(0);
+    rows.target = target.unsqueeze(0);
+  }
+  Shape shape = rows.x.shape();
+  if (is_integer(kind)) shape.erase(1);
+  require(rows.target.shape() == shape, "[{}] the target {} does not fit x {}", op,
+          to_string(target.shape()), to_string(x.shape()));
+  if (is_integer(kind)) rows.target = rows.target.unsqueeze(1);
+  if (!weight.defined()) return rows;
+  const std::int64_t classes = rows.classes();
+  require(weight.shape() == Shape{classes} && is_floating(weight.dtype()),
+          "[{}] the weight is {} {}, not floating ({},)", op, to_string(weight.shape()),
+          name(weight.dtype()), classes);
+  if (weight.requires_grad()) {
+    fail(ErrorKind::Unsupported, "[{}] the weight has no gradient; detach() it", op);
+  }
+  Shape column = Dims::filled(x.rank() > 1 ? x.rank() - 1 : 1, 1);
+  column[0] = classes;
+  rows.weight = weight.reshape(column);
+  return rows;
+}
+
+// --- Cross entropy ---
+
+constexpr std::string_view kCrossEntropy = "cross_entropy";
+
+struct Setting {
+  Fold fold;  // over the classes
+  std::optional<std::int64_t> ignored;
+  LossReduction reduction;
+  double smoothing;
+};
+
+/// Smoothed and weighed target of each class, and the weight where it is the target's own.
+struct Weighed {
+  Value q, own;
+};
+Weighed weighed(Formula& f, const Setting& s, const Rows& rows, const Tensor& classes) {
+  const auto hit = [&] {
+    if (!rows.has_indices()) return f(rows.target);
+    const DType counter = rows.counter();
+    const Value own = classes.defined() ? f.raw(classes) : f.coordinate(1, rows.x.rank(), counter);
+    return select(cast(f.raw(rows.target), counter) == own, f.constant(1), f.constant(0));
+  };
+  const Value target = hit();
+  const Value spread = f.scalar(s.smoothing / static_cast<double>(rows.classes()));
+  const Value smooth = target * f.scalar(1 - s.smoothing) + spread;
+  if (!rows.weight.defined()) return {smooth, target};
+  const Value weight = f(rows.weight);
+  return {smooth * weight, target * weight};
+}
+
+/// S, A, B, and the weights of the targets. Recorded where `classes` are a tensor, not coordinates.
+std::vector<Tensor> row_sums(const Setting& s, const Rows& rows, const Tensor& greatest,
+                             const Tensor& classes) {
+  Formula f(rows.x.dtype());
+  const Value x = f(rows.x), d = x - f(greatest);
+  const Weighed of = weighed(f, s, rows, classes);
+  f.output(exp(d));
+  f.output(of.q);
+  f.output(select(of.q == 0.0, f.constant(0), of.q * d));
+  f.output(of.own);
+  return f.sum_all(kCrossEntropy, s.fold);
+}
+
+/// `value` for the rows that count: 0 for those ignored, NaN where the index is out of range.
+Value counted(Formula& f, const Setting& s, const Rows& rows, Value value) {
+  if (!rows.has_indices()) return value;
+  const Value index = cast(f.raw(rows.target), rows.counter());
+  const Value bad = (index < 0.0) | (index >= static_cast<double>(rows.classes()));
+  value = select(bad, f.constant(std::numeric_limits<double>::quiet_NaN()), value);
+  if (!s.ignored) return value;
+  return select(index == static_cast<double>(*s.ignored), f.constant(0), value);
+}
+
+bool mean_is_weighted(const Setting& s, const Rows& rows) {
+  const bool chosen = rows.has_indices() && (rows.weight.defined() || s.ignored.has_value());
+  return s.reduction == LossReduction::mean && (chosen || numel(s.fold.kept) == 0);
+}
+
+Reduced loss_of(const Setting& s, const Rows& rows, const std::vector<Tensor>& sums) {
+  Formula f(rows.x.dtype());
+  const Value log_sum = log(f(sums[0]));
+  const Value loss = counted(f, s, rows, f(sums[1]) * log_sum - f(sums[2]));
+  std::optional<Value> weight;
+  if (mean_is_weighted(s, rows)) weight = counted(f, s, rows, f(sums[3]));
+  return reduced(kCrossEntropy, f, s.reduction, s.fold.kept, loss, weight, rows.x.dtype());
+}
+
+/// The class of each element along dimension 1, where the target names classes.
+Tensor class_numbers(const Rows& rows) {
+  if (!rows.has_indices()) return {};
+  Shape column = Dims::filled(rows.x.rank() - 1, 1);
+  column[0] = rows.classes();
+  return arange(rows.classes(), {.dtype = rows.counter(), .device = rows.x.device()}).view(column);
+}
+
+/// dx = dy (A exp(x - m) / S - q), and for probabilities t: dt = dy w (1 - smoothing) (log S - (x - m))
+std::vector<Tensor> gradients(const Setting& s, const Rows& rows, const Tensor& greatest,
+                              const std::vector<Tensor>& sums, const Tensor& weight,
+                              const Tensor& classes, const Tensor& dy) {
+  Formula f(rows.x.dtype());
+  const Value x = f(rows.x), d = x - f(greatest), total = f(sums[0]);
+  Value g = f(dy);
+  if (weight.defined()) {
+    g = g / f(weight);
+  } else if (s.reduction == LossReduction::mean) {
+    g = g / f.scalar(static_cast<double>(numel(s.fold.kept)));
+  }
+  const Value q = weighed(f, s, rows, classes).q;
+  const Value share = f(sums[1]) * (exp(d) / total);
+  f.output(counted(f, s, rows, g * (share - q)), rows.x.dtype());
+  if (!rows.has_indices()) {
+    const Value scaled = g * f.scalar(1 - s.smoothing) * (log(total) - d);
+    f.output(rows.weight.defined() ? scaled * f(rows.weight) : scaled, rows.target.dtype());
+  }
+  std::vector<Tensor> dx = f.apply_all(kCrossEntropy);
+  dx.resize(2);
+  return dx;
+}
+
+struct Backward {
+  Setting setting;
+  autograd::Saved x, target;
+  Tensor row_weight;  // of Rows
+  Tensor greatest;
+  std::vector<Tensor> sums;
+  Tensor mean_weight;
+
+  std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
+    const Rows rows{
+        .x = x.get(kCrossEntropy), .target = target.get(kCrossEntropy), .weight = row_weight};
+    const Tensor classes = class_numbers(rows);
+    const std::vector<Tensor> now = grad_enabled() ? row_sums(setting, rows, greatest, classes) : sums;
+    return gradients(setting, rows, greatest, now, mean_weight, classes, dy[0]);
+  }
+};
+
+Tensor recorded_cross_entropy(const Setting& s, const Rows& rows) {
+  Rows apart = rows;
+  apart.x = rows.x.detach();
+  apart.target = rows.target.detach();
+  const DType dtype = rows.x.dtype();
+  const Tensor greatest = folded(kCrossEntropy, s.fold, TENON_REDUCE_MAX, apart.x, dtype, dtype);
+  const std::vector<Tensor> sums = row_sums(s, apart, greatest, {});
+  const Reduced y = loss_of(s, apart, sums);
+  const Tensor inputs[] = {rows.x, rows.target};
+  if (autograd::needs_record(inputs)) {
+    autograd::record(kCrossEntropy, inputs, {&y.loss, 1},
+                     Backward{s, autograd::Saved(rows.x), autograd::Saved(rows.target), rows.weight,
+                              greatest, sums, y.weight});
+  }
+  return y.loss;
+}
+
+}  // namespace
+}  // namespace ops
+
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  const ops::Rows rows = ops::rows_of(ops::kCrossEntropy, x, target, options.weight);
+  const double smoothing = options.label_smoothing;
+  require(smoothing >= 0 && smoothing <= 1, "[cross_entropy] label_smoothing {} is not in [0, 1]",
+          smoothing);
+  require(rows.has_indices() || !options.ignore_index,
+          "[cross_entropy] ignore_index is a class; the target is probabilities");
+  const ops::Setting setting{ops::fold_over(rows.x.shape(), 0b10, true), options.ignore_index,
+                             options.reduction, smoothing};
+  const Tensor loss = ops::recorded_cross_entropy(setting, rows);
+  return options.reduction == LossReduction::none ? rows.unbatched(loss) : loss;
+}
+
+Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& options) {
+  require(is_integer(impl_of(target, "nll_loss").dtype),
+          "[nll_loss] the target is {}, not class indices", name(target.dtype()));
+  const ops::Rows rows = ops::rows_of("nll_loss", x, target, options.weight);
+  const bool ignores = options.ignore_index.has_value();
+  const Tensor ignored = ignores ? rows.target == *options.ignore_index : Tensor();
+  const Tensor classes = ignores ? where(ignored, zeros_like(rows.target), rows.target) : rows.target;
+  const Tensor picked = gather(rows.x, 1, classes);
+
+  ops::Formula f(x.dtype());
+  const auto among = [&](program::Value value) {
+    return ignores ? select(f.raw(ignored), f.constant(0), value) : value;
+  };
+  program::Value loss = -f(picked);
+  std::optional<program::Value> weight;
+  if (rows.weight.defined()) {
+    const Tensor own = index_select(rows.weight.reshape({-1}), 0, classes.reshape({-1}));
+    weight = among(f(own.view(classes.shape())));
+    loss = loss * *weight;
+  } else if (ignores || classes.numel() == 0) {
+    weight = among(f.constant(1));
+  }
+  const Tensor y =
+      ops::reduced("nll_loss", f, options.reduction, classes.shape(), among(loss), weight, x.dtype())
+          .loss;
+  return options.reduction == LossReduction::none ? rows.unbatched(y) : y;
+}
+
+}  // namespace tenon

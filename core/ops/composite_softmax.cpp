@@ -1,0 +1,109 @@
+// softmax in three launches: the greatest, the sum of what exp makes of the distances to it, the
+// quotient. Backward is two, from the result alone.
+#include <cmath>
+
+#include <tenon/ops.h>
+
+#include "core/autograd/record.h"
+#include "core/base/fail.h"
+#include "core/ops/formula.h"
+#include "core/ops/softmax.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+namespace ops {
+namespace {
+
+using program::Value;
+
+struct Setting {
+  std::string_view op;
+  Softmax kind;
+  Fold fold;
+  DType from, to;
+};
+
+/// x - m, m the greatest along the dimension.
+Value distance(Formula& f, Softmax kind, const Tensor& x, const Tensor& m) {
+  const Value value = f(x), greatest = f(m);
+  if (kind != Softmax::masked) return value - greatest;
+  return value - select(greatest == -HUGE_VAL, f.constant(0), greatest);
+}
+
+Tensor forward(const Setting& s, const Tensor& x) {
+  const Tensor m = folded(s.op, s.fold, TENON_REDUCE_MAX, x, x.dtype(), x.dtype());
+  Formula powers(s.to);
+  powers.output(exp(distance(powers, s.kind, x, m)));
+  const Tensor total = powers.sum(s.op, s.fold);
+  Formula f(s.to);
+  const Value d = distance(f, s.kind, x, m), sum = f(total);
+  switch (s.kind) {
+    case Softmax::plain:
+      f.output(exp(d) / sum, s.to);
+      break;
+    case Softmax::log:
+      f.output(d - log(sum), s.to);
+      break;
+    case Softmax::masked:
+      f.output(select(sum == 0.0, f.constant(0), exp(d) / sum), s.to);
+      break;
+  }
+  return f.apply(s.op);
+}
+
+/// softmax: dx = y (dy - Σ dy y); log_softmax: dx = dy - exp(y) Σ dy
+Tensor gradient(const Setting& s, const Tensor& y, const Tensor& dy) {
+  const bool is_log = s.kind == Softmax::log;
+  Formula sum(s.to);
+  const Value given = sum(dy);
+  sum.output(is_log ? given : given * sum(y));
+  const Tensor total = sum.sum(s.op, s.fold);
+  Formula f(s.to);
+  const Value result = f(y), g = f(dy), all = f(total);
+  f.output(is_log ? g - exp(result) * all : result * (g - all), s.from);
+  return f.apply(s.op);
+}
+
+struct Backward {
+  Setting setting;
+  std::vector<autograd::Edge> edges;
+  autograd::Saved result;
+
+  std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
+    const Tensor y = autograd::replayed(setting.op, result.get(setting.op), edges, *this);
+    return {gradient(setting, y, dy[0])};
+  }
+};
+
+DType softmax_dtype(std::string_view op, const Tensor& x, std::optional<DType> asked) {
+  const DType dtype = asked.value_or(floating_dtype(impl_of(x, op).dtype));
+  require(is_floating(dtype), "[{}] the result is floating, not {}", op, name(dtype));
+  return dtype;
+}
+
+}  // namespace
+
+Tensor softmax(std::string_view op, Softmax kind, const Tensor& x, int dim, DType dtype) {
+  const int d = checked_dim(op, dim, x.rank());
+  const Tensor from = is_floating(x.dtype()) ? x : x.to(dtype);
+  const Setting setting{op, kind, fold_over(x.shape(), 1u << d, true), from.dtype(), dtype};
+  const Tensor y = forward(setting, from.detach());
+  if (autograd::needs_record({&x, 1})) {
+    const std::vector<autograd::Edge> edges = autograd::edges_to({&x, 1});
+    autograd::record(op, edges, {&y, 1}, Backward{setting, edges, autograd::Saved(y)});
+  }
+  return y;
+}
+
+}  // namespace ops
+
+Tensor softmax(const Tensor& x, int dim, std::optional<DType> dtype) {
+  return ops::softmax("softmax", ops::Softmax::plain, x, dim, ops::softmax_dtype("softmax", x, dtype));
+}
+
+Tensor log_softmax(const Tensor& x, int dim, std::optional<DType> dtype) {
+  return ops::softmax("log_softmax", ops::Softmax::log, x, dim,
+                      ops::softmax_dtype("log_softmax", x, dtype));
+}
+
+}  // namespace tenon

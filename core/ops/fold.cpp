@@ -1,0 +1,150 @@
+// One REDUCE over the axes; sums get their gradient from the program that they fold.
+#include "core/ops/fold.h"
+
+#include "core/base/fail.h"
+#include "core/ops/derivatives.h"
+#include "core/ops/kinds.h"
+#include "core/tensor/impl.h"
+
+namespace tenon::ops {
+namespace {
+
+/// y, which no one else has seen yet, in another shape of as many elements.
+Tensor reshaped(const Tensor& y, const Shape& shape) {
+  y.impl()->shape = shape;
+  y.impl()->strides = contiguous_strides(shape);
+  return y;
+}
+
+std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, Reduction work) {
+  work.shape = fold.shape;
+  work.axes = fold.axes;
+  run(op, work);
+  for (const Tensor& y : work.results) reshaped(y, fold.result);
+  return std::move(work.results);
+}
+
+/// Nothing where an input is no tensor.
+std::vector<Tensor> tensors_of(const std::vector<Input>& inputs) {
+  std::vector<Tensor> tensors;
+  for (const Input& input : inputs) {
+    if (!input.tensor.defined()) return {};
+    tensors.push_back(input.tensor);
+  }
+  return tensors;
+}
+
+/// The gradients of folded elements: each is that of its sum.
+std::vector<Tensor> spread(const Fold& fold, const program::Program& program,
+                           std::span<const Tensor> dy) {
+  std::vector<Tensor> whole;
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    whole.push_back(
+        dy[i].defined()
+            ? dy[i].to(program.output_dtype(static_cast<int>(i))).reshape(fold.kept).expand(fold.shape)
+            : Tensor());
+  }
+  return whole;
+}
+
+program::Program cast_program(DType from, DType to) {
+  program::Builder builder;
+  builder.output(cast(builder.input(from), to));
+  return builder.build();
+}
+
+}  // namespace
+
+Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
+  Fold fold{.shape = shape, .axes = axes, .kept = shape, .result = {}, .count = 1};
+  for (int d = 0; d < shape.size(); ++d) {
+    const bool goes = axes >> d & 1;
+    if (goes) {
+      fold.kept[d] = 1;
+      fold.count *= static_cast<double>(shape[d]);
+    }
+    if (!goes || keepdim) fold.result.push_back(fold.kept[d]);
+  }
+  return fold;
+}
+
+Fold fold_of(std::string_view op, const Shape& shape, const Dims& dims, bool keepdim) {
+  std::uint32_t axes = dims.empty() ? (1u << shape.size()) - 1 : 0;
+  for (const std::int64_t dim : dims) {
+    const int d = checked_dim(op, dim, shape.size());
+    require((axes >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
+    axes |= 1u << d;
+  }
+  return fold_over(shape, axes, keepdim);
+}
+
+void require_elements(std::string_view op, const Fold& fold) {
+  for (int d = 0; d < fold.shape.size(); ++d) {
+    require((fold.axes >> d & 1) == 0 || fold.shape[d] > 0,
+            "[{}] {} has no elements along dimension {}", op, to_string(fold.shape), d);
+  }
+}
+
+std::vector<Tensor> folded(std::string_view op, const Fold& fold, const Folding& how) {
+  const std::vector<Tensor> tensors = [&] {
+    std::vector<Tensor> found;
+    for (const Input& input : how.inputs) {
+      if (input.tensor.defined()) found.push_back(input.tensor);
+    }
+    return found;
+  }();
+  const Device device = common_device(op, tensors);
+  Reduction work{.shape = {},
+                 .results = {},
+                 .operators = how.operators,
+                 .inputs = how.inputs,
+                 .prologue = how.program,
+                 .scalars = how.scalars};
+  for (const DType dtype : how.dtypes) work.results.push_back(allocate(fold.kept, dtype, device));
+  return run_folded(op, fold, std::move(work));
+}
+
+Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Tensor& x, DType from,
+              DType dtype) {
+  Reduction work{.shape = {},
+                 .results = {allocate(fold.kept, dtype, x.device())},
+                 .operators = {how},
+                 .inputs = {{x}}};
+  if (x.dtype() != from) work.prologue = cast_program(x.dtype(), from);
+  return run_folded(op, fold, std::move(work)).front();
+}
+
+std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::Program& program,
+                         const std::vector<Input>& inputs, std::span<const std::uint64_t> scalars,
+                         std::optional<DType> dtype) {
+  const std::vector<Tensor> tensors = tensors_of(inputs);
+  autograd::Backward backward;
+  if (autograd::needs_record(tensors)) backward = plan_backward(op, program, tensors, scalars);
+  Folding how{.program = program,
+              .inputs = inputs,
+              .scalars = {scalars.begin(), scalars.end()},
+              .operators = {},
+              .dtypes = {}};
+  for (int i = 0; i < program.output_count(); ++i) {
+    how.operators.push_back(TENON_REDUCE_SUM);
+    how.dtypes.push_back(dtype.value_or(program.output_dtype(i)));
+  }
+  std::vector<Tensor> results = folded(op, fold, how);
+  if (backward) {
+    autograd::record(op, tensors, results, [fold, program, backward](std::span<const Tensor> dy) {
+      return backward(spread(fold, program, dy));
+    });
+  }
+  return results;
+}
+
+DType sum_dtype(DType dtype) {
+  if (is_floating(dtype)) return dtype;
+  return is_unsigned_integer(dtype) ? u64 : i64;
+}
+
+DType floating_dtype(DType dtype) {
+  return is_floating(dtype) ? dtype : f32;
+}
+
+}  // namespace tenon::ops

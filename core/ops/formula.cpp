@@ -1,0 +1,46 @@
+#include "core/ops/formula.h"
+
+#include "core/ops/elementwise.h"
+#include "core/tensor/impl.h"
+
+namespace tenon::ops {
+
+using program::Value;
+
+Value Formula::raw(const Tensor& x) {
+  inputs_.push_back({x});
+  return builder_.input(x.dtype());
+}
+
+Value Formula::coordinate(int dim, int rank, DType dtype) {
+  Strides strides = Dims::filled(rank, 0);
+  strides[dim] = 1;
+  inputs_.push_back({Tensor(), 0, strides});
+  return builder_.input(dtype);
+}
+
+Value Formula::scalar(double value) {
+  scalars_.push_back(Scalar(value).bits(dtype_));
+  return builder_.scalar(dtype_);
+}
+
+std::vector<Tensor> Formula::apply_all(std::string_view op) {
+  std::vector<Tensor> tensors;
+  for (const Input& input : inputs_) tensors.push_back(input.tensor);
+  return ops::apply(op, builder_.build(), tensors, scalars_);
+}
+
+Tensor Formula::run(std::string_view op, const Shape& shape, Device device) {
+  const program::Program program = builder_.build();
+  const Tensor y = allocate(shape, program.output_dtype(0), device);
+  const Operands operands{{y}, inputs_, scalars_};
+  ops::run(op, program, {&operands, 1});
+  return y;
+}
+
+Value safe_sqrt(Formula& f, Value x) {
+  const Value root = sqrt(select(x == 0.0, f.constant(1), x));
+  return select(x == 0.0, f.constant(0), root);
+}
+
+}  // namespace tenon::ops

@@ -1,0 +1,223 @@
+// Losses over classes against loops in f64: cross entropy of indices and of probabilities, nll.
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <tenon/autograd.h>
+#include <tenon/ops.h>
+
+#include "tests/ops/groups.h"
+#include "tests/ops/sweep.h"
+#include "tests/support/limited_device.h"
+#include "tests/support/thrown.h"
+
+namespace tenon::test {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+const std::vector<std::int32_t> kTargets = {2, 0, 1, 2};  // of 3 classes, in 4 rows
+const std::vector<double> kWeights = {0.5, 2, 1.5};
+
+Tensor targets(const Tensor& x) {
+  return tensor(kTargets, {.device = x.device()});
+}
+Tensor weights(const Tensor& x) {
+  return tensor(kWeights, {.device = x.device()}).to(x.dtype());
+}
+
+/// The loss of each row of (4, 3) logits; targets of each class as t(row, class).
+template <class T>
+Group losses(const Reals& x, bool weighted, T t) {
+  Group rows;
+  for (std::size_t n = 0; n < 4; ++n) {
+    const Group p = soft({&x.values[3 * n], &x.values[3 * n] + 3});
+    double loss = 0;
+    for (std::size_t c = 0; c < 3; ++c) loss -= (weighted ? kWeights[c] : 1) * t(n, c) * std::log(p[c]);
+    rows.push_back(loss);
+  }
+  return rows;
+}
+double one_hot(std::size_t n, std::size_t c) {
+  return static_cast<std::size_t>(kTargets[n]) == c ? 1 : 0;
+}
+double smooth(std::size_t n, std::size_t c) {
+  return 0.7 * one_hot(n, c) + 0.3 / 3;
+}
+
+const std::vector<Row> kRows = {
+    {.name = "cross_entropy",
+     .op = [](const auto& x) { return cross_entropy(x[0], targets(x[0])); },
+     .oracle = [](const auto& x) { return Reals{{}, {mean_of(losses(x[0], false, one_hot))}}; },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+    {.name = "cross_entropy_weighted",
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0], targets(x[0]), {.weight = weights(x[0]), .label_smoothing = 0.3});
+         },
+     .oracle =
+         [](const auto& x) {
+           const Group rows = losses(x[0], true, smooth);
+           return Reals{{}, {mean_of(rows) * 4 / (1.5 + 0.5 + 2 + 1.5)}};
+         },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+    {.name = "cross_entropy_ignoring",
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0], targets(x[0]),
+                                {.weight = weights(x[0]), .ignore_index = 2, .label_smoothing = 0.3});
+         },
+     .oracle =
+         [](const auto& x) {
+           const Group rows = losses(x[0], true, smooth);
+           return Reals{{}, {(rows[1] + rows[2]) / (0.5 + 2)}};
+         },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+    {.name = "cross_entropy_of_rows",
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0].reshape({2, 2, 3}).permute({0, 2, 1}), targets(x[0]).view({2, 2}),
+                                {.weight = weights(x[0]), .reduction = LossReduction::none});
+         },
+     .oracle = [](const auto& x) { return Reals{{2, 2}, losses(x[0], true, one_hot)}; },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+    {.name = "cross_entropy_of_one_row",
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0].select(0, 1), targets(x[0]).select(0, 1),
+                                {.reduction = LossReduction::sum});
+         },
+     .oracle = [](const auto& x) { return Reals{{}, {losses(x[0], false, one_hot)[1]}}; },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+    {.name = "cross_entropy_of_probabilities",
+     .op =
+         [](const auto& x) {
+           return cross_entropy(x[0], x[1], {.weight = weights(x[0]), .label_smoothing = 0.3});
+         },
+     .oracle =
+         [](const auto& x) {
+           return Reals{{}, {mean_of(losses(x[0], true, [&](std::size_t n, std::size_t c) {
+                          return 0.7 * x[1].values[3 * n + c] + 0.1;
+                        }))}};
+         },
+     .shapes = {{{4, 3}, {4, 3}}},
+     .tolerance = 8},
+    {.name = "nll_loss",
+     .op =
+         [](const auto& x) {
+           return nll_loss(log_softmax(x[0], 1), targets(x[0]),
+                           {.weight = weights(x[0]), .ignore_index = 0});
+         },
+     .oracle =
+         [](const auto& x) {
+           const Group rows = losses(x[0], true, one_hot);
+           return Reals{{}, {(rows[0] + rows[2] + rows[3]) / (1.5 + 2 + 1.5)}};
+         },
+     .shapes = {{{4, 3}}},
+     .tolerance = 8},
+};
+TENON_ROWS(ClassLosses, kRows);
+
+class ClassLossesOn : public testing::TestWithParam<std::string> {
+ protected:
+  template <class F>
+  std::int64_t launches(F call) const {
+    call();  // kernels are prepared
+    const std::int64_t before = device_.stats().launches;
+    call();
+    return device_.stats().launches - before;
+  }
+  /// What y.backward() launches.
+  template <class F>
+  std::int64_t backward_launches(F forward) const {
+    forward().backward();
+    const Tensor y = forward();
+    const std::int64_t before = device_.stats().launches;
+    y.backward();
+    return device_.stats().launches - before;
+  }
+  const Device device_ = device(GetParam());
+  const TensorOptions here_ = {.device = device_};
+};
+INSTANTIATE_TEST_SUITE_P(Ops, ClassLossesOn, testing::ValuesIn(row_devices()), device_test_name);
+
+using List = std::vector<double>;
+
+TEST_P(ClassLossesOn, LargeLogits) {
+  const Tensor logits = tensor(List{1000, 0}, here_).view({1, 2});
+  EXPECT_EQ(cross_entropy(logits, tensor({1}, here_)).item<double>(), 1000);
+}
+
+TEST_P(ClassLossesOn, CrossEntropyOfWhatIsNoClass) {
+  const Tensor x = zeros({2, 3}, here_);
+  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({0, 3}, here_)).item<float>()));
+  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({-100, 0}, here_)).item<float>()));
+  const Tensor all = tensor({-100, -100}, here_);
+  EXPECT_TRUE(std::isnan(cross_entropy(x, all, {.ignore_index = -100}).item<float>()));
+  EXPECT_EQ(
+      cross_entropy(x, all, {.ignore_index = -100, .reduction = LossReduction::sum}).item<float>(), 0);
+  EXPECT_TRUE(
+      std::isnan(cross_entropy(zeros({0, 3}, here_), zeros({0}, {.dtype = i64, .device = device_}))
+                     .item<float>()));
+}
+
+TEST_P(ClassLossesOn, WhatIsIgnoredHasNoGradient) {
+  const Tensor x = tensor(List{kNan, 1, 2, 3}, {.device = device_, .requires_grad = true});
+  const Tensor loss = cross_entropy(x.view({2, 2}), tensor({7, 1}, here_), {.ignore_index = 7});
+  const List dx = autograd::grad({&loss, 1}, {&x, 1})[0].to_vector<double>();
+  EXPECT_EQ((List{dx[0], dx[1]}), (List{0, 0}));
+  EXPECT_NEAR(dx[2], 1 / (1 + std::exp(1.0)), 1e-12);
+}
+
+TEST_P(ClassLossesOn, GradientsHaveTheDtypeOfTheirOperand) {
+  const Tensor x = tensor_of(draw({4, 3}, {}, f16, 1), f16, device_).set_requires_grad();
+  const Tensor loss = cross_entropy(x, targets(x)), other = nll_loss(x, targets(x));
+  EXPECT_EQ(autograd::grad({&loss, 1}, {&x, 1})[0].dtype(), f16);
+  EXPECT_EQ(autograd::grad({&other, 1}, {&x, 1})[0].dtype(), f16);
+}
+
+TEST_P(ClassLossesOn, Launches) {
+  if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
+  const Tensor x = tensor_of(draw({4, 3}, {}, f32, 1), f32, device_).set_requires_grad();
+  const Tensor t = targets(x), w = weights(x);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.label_smoothing = 0.1}); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, softmax(x, 1)); }), 6);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.weight = w, .ignore_index = 0}); }), 4);
+  // The one that it begins with, the classes, the gradient, and its sum with the grad from before.
+  EXPECT_EQ(backward_launches([&] { return cross_entropy(x, t); }), 4);
+}
+
+TEST_P(ClassLossesOn, RefusesLossesOfWhatDoesNotFit) {
+  const Tensor x = zeros({2, 3}, here_), t = tensor({0, 1}, here_);
+  EXPECT_EQ(thrown([&] { cross_entropy(t, t); }),
+            invalid_argument("[cross_entropy] x is i64, not floating"));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, tensor({true, true}, here_)); }),
+            invalid_argument("[cross_entropy] the target is bool, not classes"));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, tensor({0}, here_)); }),
+            invalid_argument("[cross_entropy] the target (1,) does not fit x (2, 3)"));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, zeros({2}, here_)); }),
+            invalid_argument("[cross_entropy] the target (2,) does not fit x (2, 3)"));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, t, {.weight = zeros({2}, here_)}); }),
+            invalid_argument("[cross_entropy] the weight is (2,) f32, not floating (3,)"));
+  const Tensor learnt = ones({3}, {.device = device_, .requires_grad = true});
+  EXPECT_EQ(
+      thrown([&] { cross_entropy(x, t, {.weight = learnt}); }),
+      (Thrown{ErrorKind::Unsupported, "[cross_entropy] the weight has no gradient; detach() it"}));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, t, {.label_smoothing = 2}); }),
+            invalid_argument("[cross_entropy] label_smoothing 2 is not in [0, 1]"));
+  EXPECT_EQ(thrown([&] { cross_entropy(x, x, {.ignore_index = 0}); }),
+            invalid_argument("[cross_entropy] ignore_index is a class; the target is probabilities"));
+  EXPECT_EQ(thrown([&] { nll_loss(x, x); }),
+            invalid_argument("[nll_loss] the target is f32, not class indices"));
+  EXPECT_EQ(thrown([&] { nll_loss(zeros({}, here_), tensor(1, here_)); }),
+            invalid_argument("[nll_loss] a 0-d x has no classes"));
+}
+
+}  // namespace
+}  // namespace tenon::test
