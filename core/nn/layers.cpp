@@ -64,4 +64,25 @@ Tensor Embedding::forward(const Tensor& index) const {
   return where((index == *padding_).unsqueeze(-1), rows.detach(), rows);
 }
 
+Dropout::Dropout(double p) : p_(p) {
+  require(p >= 0 && p <= 1, "[Dropout] p is {}: it must be from 0 to 1", p);
+}
+
+Tensor Dropout::forward(const Tensor& x) const {
+  return dropout(x, p_, is_training());
+}
+
+LayerNorm::LayerNorm(const Shape& shape, LayerNormOptions options) : shape_(shape), eps_(options.eps) {
+  require(shape.size() > 0 && numel(shape) > 0, "[LayerNorm] {} is no shape to normalise over",
+          to_string(shape));
+  require(eps_ >= 0, "[LayerNorm] eps is {}: it must be at least 0", eps_);
+  const MemoryTag tag("parameters");
+  if (options.affine) weight = add("weight", Parameter(ones(shape, options.tensor)));
+  if (options.affine && options.bias) bias = add("bias", Parameter(zeros(shape, options.tensor)));
+}
+
+Tensor LayerNorm::forward(const Tensor& x) const {
+  return layer_norm(x, shape_, weight, bias, eps_);
+}
+
 }  // namespace tenon::nn

@@ -5,221 +5,85 @@
 #include <cmath>
 #include <limits>
 
+#include <tenon/autograd.h>
+#include <tenon/ops.h>
+
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/ops/derivatives.h"
-#include "core/ops/elementwise.h"
-#include "core/ops/kinds.h"
-#include "core/ops/program_table.h"
+#include "core/ops/formula.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::nn {
 namespace {
 
-using program::Builder;
-using program::Program;
+using ops::Formula;
 using program::Value;
-using Values = std::vector<Value>;
 
-/// The loss of one element: of inputs, x and y first, then weights; and of the loss's numbers.
-struct Rule {
-  std::string_view name;
-  Value (*formula)(const Values& in, const Values& numbers);
-};
-
-/// What is computed of the inputs.
-struct Loss {
-  std::vector<Tensor> inputs;
-  std::vector<double> numbers;
-  Reduction reduction;
-  DType dtype;  // of the result
-
-  DType compute() const { return ops::accumulator(dtype); }
-  const Shape& shape() const { return inputs.front().shape(); }
-  /// What the elements' sum is multiplied by, where it is.
-  std::optional<double> scale() const {
-    if (reduction == Reduction::mean) return 1 / static_cast<double>(inputs.front().numel());
-    if (reduction == Reduction::batchmean) return 1 / static_cast<double>(shape()[0]);
-    return {};
-  }
-  std::vector<std::uint64_t> scalars() const {
-    std::vector<std::uint64_t> bits;
-    for (const double number : numbers) bits.push_back(Scalar(number).bits(compute()));
-    if (const auto by = scale()) bits.push_back(Scalar(std::isinf(*by) ? 1 : *by).bits(compute()));
-    return bits;
-  }
-};
-
-Loss make_loss(std::string_view name, const Tensor& x, const Tensor& y, std::vector<Tensor> weights,
-               std::vector<double> numbers, Reduction reduction) {
+/// What x, y and the weights promote to; checks their shapes.
+DType common_dtype(std::string_view name, const Tensor& x, const Tensor& y,
+                   std::initializer_list<Tensor> weights) {
   DType dtype = promote(impl_of(x, name).dtype, impl_of(y, name).dtype);
   require(x.shape() == y.shape(), "[{}] shapes differ: {} and {}", name, to_string(x.shape()),
           to_string(y.shape()));
-  require(reduction != Reduction::batchmean || x.rank() > 0,
-          "[{}] batchmean needs a batch, not a scalar", name);
-  Loss loss{{x, y}, std::move(numbers), reduction, dtype};
   for (const Tensor& weight : weights) {
-    require(broadcast(name, x.shape(), impl_of(weight, name).shape) == x.shape(),
+    if (!weight.defined()) continue;
+    require(broadcast(name, x.shape(), weight.shape()) == x.shape(),
             "[{}] a weight of shape {} does not broadcast to {}", name, to_string(weight.shape()),
             to_string(x.shape()));
-    loss.dtype = promote(loss.dtype, weight.dtype());
-    loss.inputs.push_back(weight);
+    dtype = promote(dtype, weight.dtype());
   }
-  if (!is_floating(loss.dtype)) loss.dtype = f32;
-  return loss;
+  return is_floating(dtype) ? dtype : f32;
 }
 
-/// Each input in its own dtype, all computed in one, scaled if so; as the result where nothing is
-/// folded.
-Program build(const Rule& rule, const Loss& loss) {
-  Builder b;
-  Values in, numbers;
-  for (const Tensor& x : loss.inputs) in.push_back(cast(b.input(x.dtype()), loss.compute()));
-  for (std::size_t i = 0; i < loss.numbers.size(); ++i) numbers.push_back(b.scalar(loss.compute()));
-  Value value = rule.formula(in, numbers);
-  if (loss.scale()) value = value * b.scalar(loss.compute());
-  b.output(loss.reduction == Reduction::none ? cast(value, loss.dtype) : value);
-  return b.build();
-}
+/// The formula of a loss in the making.
+struct Loss {
+  Loss(std::string_view op, const Tensor& input, const Tensor& target,
+       std::initializer_list<Tensor> weights = {})
+      : name(op),
+        shape(impl_of(input, op).shape),
+        dtype(common_dtype(op, input, target, weights)),
+        f(dtype),
+        x(f(input)),
+        y(f(target)) {}
 
-const Program& program_of(const Rule& rule, const Loss& loss) {
-  using Key = std::tuple<const Rule*, Reduction, DType, std::vector<DType>>;
-  static auto& programs = *new ops::ProgramTable<Key>;
-  std::vector<DType> dtypes;
-  for (const Tensor& x : loss.inputs) dtypes.push_back(x.dtype());
-  return programs.get({&rule, loss.reduction, loss.dtype, dtypes}, [&] { return build(rule, loss); });
-}
-
-/// The sum over all elements of a program's values, 0-d; nothing is recorded.
-Tensor fold(std::string_view name, const Program& program, const Loss& loss) {
-  const Shape& shape = loss.shape();
-  ops::Reduction work{.shape = shape,
-                      .axes = (1u << shape.size()) - 1,
-                      .results = {allocate(Shape(Dims::filled(shape.size(), 1)), loss.compute(),
-                                           ops::common_device(name, loss.inputs))},
-                      .operators = {TENON_REDUCE_SUM},
-                      .inputs = {},
-                      .prologue = program,
-                      .scalars = loss.scalars()};
-  for (const Tensor& x : loss.inputs) work.inputs.push_back({x});
-  ops::run(name, work);
-  return work.results.front().view({});
-}
-
-/// What is left to do with a recorded fold: the result's dtype, and the mean of nothing.
-Tensor finish(const Tensor& total, const Loss& loss) {
-  const Tensor result = total.to(loss.dtype);
-  const bool of_nothing = loss.scale() && std::isinf(*loss.scale());
-  return of_nothing ? result * std::numeric_limits<double>::quiet_NaN() : result;
-}
-
-/// Of elements of `shape`, each with the gradient of their sum.
-autograd::Backward of_each(autograd::Backward elementwise, const Shape& shape) {
-  return [=](std::span<const Tensor> dy) {
-    const Tensor each = dy[0].expand(shape);
-    return elementwise({&each, 1});
-  };
-}
-
-Tensor evaluate(const Rule& rule, const Loss& loss) {
-  const Program& program = program_of(rule, loss);
-  if (loss.reduction == Reduction::none)
-    return ops::apply(rule.name, program, loss.inputs, loss.scalars()).front();
-  const Tensor total = fold(rule.name, program, loss);
-  if (autograd::needs_record(loss.inputs)) {
-    autograd::record(
-        rule.name, loss.inputs, {&total, 1},
-        of_each(ops::plan_backward(rule.name, program, loss.inputs, loss.scalars()), loss.shape()));
+  Value weighted(Value value, const Tensor& weight) {
+    return weight.defined() ? value * f(weight) : value;
   }
-  return finish(total, loss);
-}
-
-constexpr Rule kMSE{"MSELoss", [](const Values& in, const Values&) {
-                      const Value d = in[0] - in[1];
-                      return d * d;
-                    }};
-constexpr Rule kL1{"L1Loss", [](const Values& in, const Values&) { return abs(in[0] - in[1]); }};
-constexpr Rule kSmoothL1{"SmoothL1Loss", [](const Values& in, const Values& numbers) {
-                           const Value d = abs(in[0] - in[1]), beta = numbers[0];
-                           return select(d < beta, 0.5 * d * d / beta, d - 0.5 * beta);
-                         }};
-constexpr Rule kHuber{"HuberLoss", [](const Values& in, const Values& numbers) {
-                        const Value d = abs(in[0] - in[1]), delta = numbers[0];
-                        return select(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta));
-                      }};
-
-/// log p, at least -100.
-Value clamped_log(Value p) {
-  return max(log(p), -100.0);
-}
-Value weighted(Value value, const Values& in, std::size_t weight) {
-  return in.size() > weight ? value * in[weight] : value;
-}
-constexpr Rule kBCE{"BCELoss", [](const Values& in, const Values&) {
-                      const Value x = in[0], y = in[1];
-                      return weighted((y - 1.0) * clamped_log(1.0 - x) - y * clamped_log(x), in, 2);
-                    }};
-// d/dx = (x - y) / (x·(1 - x)): the formula's own is infinite at 0 and 1. PyTorch's least is a float.
-constexpr Rule kBCESlope{"BCELoss", [](const Values& in, const Values&) {
-                           const Value x = in[0], y = in[1];
-                           return weighted((x - y) / max((1.0 - x) * x, double{1e-12F}), in, 2);
-                         }};
-// d/dy = log(1 - x) - log x.
-constexpr Rule kBCETargetSlope{"BCELoss", [](const Values& in, const Values&) {
-                                 return weighted(clamped_log(1.0 - in[0]) - clamped_log(in[0]), in, 2);
-                               }};
-constexpr Rule kBCEWithLogits{"BCEWithLogitsLoss", [](const Values& in, const Values&) {
-                                const Value x = in[0], y = in[1];
-                                return weighted(max(x, 0.0) - x * y + log1p(exp(-abs(x))), in, 2);
-                              }};
-// (1 - y)·x + (1 + (p - 1)·y)·log(1 + exp(-x)).
-constexpr Rule kPositiveBCEWithLogits{
-    "BCEWithLogitsLoss", [](const Values& in, const Values&) {
-      const Value x = in[0], y = in[1], positive = in[2];
-      const Value log_term = log1p(exp(-abs(x))) + max(-x, 0.0);
-      return weighted((1.0 - y) * x + (1.0 + (positive - 1.0) * y) * log_term, in, 3);
-    }};
-// Where y is 0 its logarithm is not to be met.
-constexpr Rule kKLDiv{"KLDivLoss", [](const Values& in, const Values&) {
-                        const Value x = in[0], y = in[1];
-                        const Value log_y = log(select(y > 0.0, y, y.builder().constant(y.dtype(), 1)));
-                        return y * (log_y - x);
-                      }};
-constexpr Rule kLogKLDiv{"KLDivLoss",
-                         [](const Values& in, const Values&) { return exp(in[1]) * (in[1] - in[0]); }};
-
-std::vector<Tensor> defined(std::initializer_list<Tensor> tensors) {
-  std::vector<Tensor> list;
-  for (const Tensor& x : tensors) {
-    if (x.defined()) list.push_back(x);
+  Tensor reduced(Value value, LossReduction how) {
+    const ops::Fold all = ops::fold_of(name, shape, {}, false);
+    switch (how) {
+      case LossReduction::none:
+        f.output(value, dtype);
+        return f.apply(name);
+      case LossReduction::sum:
+        f.output(value);
+        return f.sum(name, all, dtype);
+      case LossReduction::mean:
+        break;
+    }
+    f.output(value / f.scalar(all.count));
+    const Tensor mean = f.sum(name, all, dtype);
+    return all.count > 0 ? mean : mean * std::numeric_limits<double>::quiet_NaN();
   }
-  return list;
-}
 
-/// The gradients of x and y, each a formula of the inputs, times dy.
-std::vector<Tensor> bce_gradients(const std::vector<Tensor>& inputs, Loss loss, const Tensor& dy) {
-  loss.inputs = inputs;
-  const Tensor each = loss.reduction == Reduction::none ? dy : dy.expand(loss.shape());
-  const auto gradient = [&](const Rule& rule, const Tensor& of) {
-    if (!of.requires_grad()) return Tensor();
-    const Tensor slope =
-        ops::apply(rule.name, program_of(rule, loss), loss.inputs, loss.scalars()).front();
-    return (slope * each).to(of.dtype());
-  };
-  std::vector<Tensor> gradients(inputs.size());
-  gradients[0] = gradient(kBCESlope, inputs[0]);
-  gradients[1] = gradient(kBCETargetSlope, inputs[1]);
-  return gradients;
-}
+  std::string_view name;
+  Shape shape;
+  DType dtype;
+  Formula f;
+  Value x, y;
+};
 
 }  // namespace
 
 Tensor MSELoss::forward(const Tensor& x, const Tensor& y) const {
-  return evaluate(kMSE, make_loss(kMSE.name, x, y, {}, {}, options_.reduction));
+  Loss loss("MSELoss", x, y);
+  const Value d = loss.x - loss.y;
+  return loss.reduced(d * d, options_.reduction);
 }
 
 Tensor L1Loss::forward(const Tensor& x, const Tensor& y) const {
-  return evaluate(kL1, make_loss(kL1.name, x, y, {}, {}, options_.reduction));
+  Loss loss("L1Loss", x, y);
+  return loss.reduced(abs(loss.x - loss.y), options_.reduction);
 }
 
 SmoothL1Loss::SmoothL1Loss(SmoothL1LossOptions options) : options_(options) {
@@ -227,12 +91,13 @@ SmoothL1Loss::SmoothL1Loss(SmoothL1LossOptions options) : options_(options) {
           "[SmoothL1Loss] beta is {}: it must be at least 0 and finite", options_.beta);
 }
 
-// With β 0 no difference is below it, and the first branch's division gives a NaN that select leaves;
-// its derivative would not.
+// With β 0 the first branch, which select does not take, would make the gradient NaN.
 Tensor SmoothL1Loss::forward(const Tensor& x, const Tensor& y) const {
-  if (options_.beta == 0)
-    return evaluate(kL1, make_loss(kSmoothL1.name, x, y, {}, {}, options_.reduction));
-  return evaluate(kSmoothL1, make_loss(kSmoothL1.name, x, y, {}, {options_.beta}, options_.reduction));
+  Loss loss("SmoothL1Loss", x, y);
+  const Value d = abs(loss.x - loss.y);
+  if (options_.beta == 0) return loss.reduced(d, options_.reduction);
+  const Value beta = loss.f.scalar(options_.beta);
+  return loss.reduced(select(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), options_.reduction);
 }
 
 HuberLoss::HuberLoss(HuberLossOptions options) : options_(options) {
@@ -241,39 +106,98 @@ HuberLoss::HuberLoss(HuberLossOptions options) : options_(options) {
 }
 
 Tensor HuberLoss::forward(const Tensor& x, const Tensor& y) const {
-  return evaluate(kHuber, make_loss(kHuber.name, x, y, {}, {options_.delta}, options_.reduction));
+  Loss loss("HuberLoss", x, y);
+  const Value d = abs(loss.x - loss.y), delta = loss.f.scalar(options_.delta);
+  return loss.reduced(select(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), options_.reduction);
 }
 
+// --- Binary cross entropy ---
+
+namespace {
+
+/// log p, at least -100.
+Value clamped_log(Value p) {
+  return max(log(p), -100.0);
+}
+
+/// The gradient of one operand from the loss's: dy · slope · weight, and the part that a mean has.
+Tensor bce_gradient(const Tensor& x, const Tensor& y, const Tensor& weight, LossReduction how,
+                    const Tensor& dy, Value (*slope)(Value x, Value y), DType dtype) {
+  Loss loss("BCELoss", x, y, {weight});
+  Value value = loss.weighted(slope(loss.x, loss.y), weight) * loss.f(dy);
+  if (how == LossReduction::mean)
+    value = value / loss.f.scalar(static_cast<double>(std::max<std::int64_t>(1, x.numel())));
+  loss.f.output(value, dtype);
+  return loss.f.apply("BCELoss");
+}
+
+// d/dx = (x - y) / (x·(1 - x)), whose divisor is at least a small float; the formula's own is infinite
+// at 0.
+Value slope_of_prediction(Value x, Value y) {
+  return (x - y) / max((1.0 - x) * x, double{1e-12F});
+}
+// d/dy = log(1 - x) - log x.
+Value slope_of_target(Value x, Value) {
+  return clamped_log(1.0 - x) - clamped_log(x);
+}
+
+Tensor bce_value(const Tensor& x, const Tensor& y, const BCELossOptions& options) {
+  const NoGrad guard;
+  Loss loss("BCELoss", x, y, {options.weight});
+  const Value value = (loss.y - 1.0) * clamped_log(1.0 - loss.x) - loss.y * clamped_log(loss.x);
+  return loss.reduced(loss.weighted(value, options.weight), options.reduction);
+}
+
+}  // namespace
+
 Tensor BCELoss::forward(const Tensor& x, const Tensor& y) const {
-  const Loss loss = make_loss(kBCE.name, x, y, defined({options_.weight}), {}, options_.reduction);
-  const bool recorded = autograd::needs_record(loss.inputs);
-  const std::vector<autograd::Saved> saved(loss.inputs.begin(), loss.inputs.end());
-  Tensor value;
-  {
-    const NoGrad guard;
-    value = evaluate(kBCE, loss);
-  }
-  if (recorded) {
-    Loss rest = loss;
-    rest.inputs.clear();
-    autograd::record(kBCE.name, loss.inputs, {&value, 1}, [rest, saved](std::span<const Tensor> dy) {
-      std::vector<Tensor> inputs;
-      for (const autograd::Saved& one : saved) inputs.push_back(one.get(kBCE.name));
-      return bce_gradients(inputs, rest, dy[0]);
-    });
-  }
+  const Tensor value = bce_value(x, y, options_);
+  const Tensor inputs[] = {x, y};
+  if (!autograd::needs_record(inputs)) return value;
+  const Tensor weight = options_.weight.defined() ? options_.weight.detach() : Tensor();
+  autograd::record(
+      "BCELoss", inputs, {&value, 1},
+      [saved_x = autograd::Saved(x), saved_y = autograd::Saved(y), weight,
+       how = options_.reduction](std::span<const Tensor> dy) {
+        const Tensor &a = saved_x.get("BCELoss"), &b = saved_y.get("BCELoss");
+        const auto gradient = [&](const Tensor& of, auto slope) {
+          return of.requires_grad() ? bce_gradient(a, b, weight, how, dy[0], slope, of.dtype())
+                                    : Tensor();
+        };
+        return std::vector<Tensor>{gradient(a, slope_of_prediction), gradient(b, slope_of_target)};
+      });
   return value;
 }
 
+// With p = pos_weight: (1 - y)·x + (1 + (p - 1)·y)·log(1 + exp(-x)).
 Tensor BCEWithLogitsLoss::forward(const Tensor& x, const Tensor& y) const {
-  const Rule& rule = options_.pos_weight.defined() ? kPositiveBCEWithLogits : kBCEWithLogits;
-  const auto weights = defined({options_.pos_weight, options_.weight});
-  return evaluate(rule, make_loss(rule.name, x, y, weights, {}, options_.reduction));
+  const auto& [reduction, weight, pos_weight] = options_;
+  Loss loss("BCEWithLogitsLoss", x, y, {weight, pos_weight});
+  const Value log_term = log1p(exp(-abs(loss.x)));
+  Value value = max(loss.x, 0.0) - loss.x * loss.y + log_term;
+  if (pos_weight.defined()) {
+    const Value factor = 1.0 + (loss.f(pos_weight) - 1.0) * loss.y;
+    value = (1.0 - loss.y) * loss.x + factor * (log_term + max(-loss.x, 0.0));
+  }
+  return loss.reduced(loss.weighted(value, weight), reduction);
 }
 
+// --- Distributions ---
+
+// Where y is 0 its logarithm is not to be met.
 Tensor KLDivLoss::forward(const Tensor& x, const Tensor& y) const {
-  const Rule& rule = options_.log_target ? kLogKLDiv : kKLDiv;
-  return evaluate(rule, make_loss(rule.name, x, y, {}, {}, options_.reduction));
+  Loss loss("KLDivLoss", x, y);
+  if (options_.log_target) return loss.reduced(exp(loss.y) * (loss.y - loss.x), options_.reduction);
+  const Value log_y = log(select(loss.y > 0.0, loss.y, loss.f.constant(1)));
+  return loss.reduced(loss.y * (log_y - loss.x), options_.reduction);
+}
+
+Tensor CrossEntropyLoss::forward(const Tensor& x, const Tensor& target) const {
+  return cross_entropy(x, target, options_);
+}
+
+Tensor NLLLoss::forward(const Tensor& x, const Tensor& target) const {
+  return nll_loss(x, target, options_);
 }
 
 }  // namespace tenon::nn

@@ -36,6 +36,8 @@ std::vector<nn::AnyModule> modules() {
           nn::Softplus(2),
           nn::Hardshrink(),
           nn::Softshrink(1.5),
+          nn::Softmax(0),
+          nn::LogSoftmax(),
           nn::Hardtanh(),
           nn::Hardtanh(-2, 0.5),
           nn::Threshold(0.5, 3)};
@@ -57,7 +59,7 @@ TEST_P(Activations, AreThoseOfPyTorch) {
                                      {.dtype = dtype, .device = device(GetParam())});
       x.set_requires_grad();
       const Tensor y = ours[i](x);
-      y.sum().backward();
+      (y * arange(12, {.device = x.device()})).sum().backward();
       const nlohmann::json& expected = row[std::string(name(dtype))];
       expect_figures(y, expected["y"], text);
       expect_figures(x.grad(), expected["slope"], "slope of " + text);

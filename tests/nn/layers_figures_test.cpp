@@ -125,6 +125,39 @@ TEST_P(LayerFigures, EmbeddingsOfPaddingStayZero) {
             invalid_argument("[Embedding] padding_idx 2 is not among 2 rows"));
 }
 
+TEST_P(LayerFigures, DropoutFollowsTheMode) {
+  const nn::Sequential model{nn::Dropout(0.25)};
+  const Tensor x = ones({1000}, here());
+  random::manual_seed(3);
+  const std::vector<float> values = model(x).to_vector<float>();
+  const auto zeros = std::count(values.begin(), values.end(), 0.F);
+  EXPECT_NEAR(static_cast<double>(zeros), 250, 70);  // 5 deviations
+  EXPECT_EQ(std::count(values.begin(), values.end(), 1 / 0.75F), 1000 - zeros);
+  model.eval();
+  EXPECT_THAT(model(x).to_vector<float>(), Each(1));
+  EXPECT_EQ(thrown([] { nn::Dropout(1.5); }),
+            invalid_argument("[Dropout] p is 1.5: it must be from 0 to 1"));
+}
+
+TEST_P(LayerFigures, LayerNormHasWeightsOfItsShape) {
+  const nn::LayerNorm layer({2, 2}, {.tensor = here()});
+  EXPECT_EQ(layer.weight.shape(), (Shape{2, 2}));
+  const Tensor x = tensor({{{1.0, 2.0}, {3.0, 6.0}}}, here());
+  EXPECT_EQ(layer(x).to_vector<float>(), layer_norm(x, {2, 2}).to_vector<float>());
+  nn::init::constant_(layer.weight, 3);
+  nn::init::constant_(layer.bias, 10);
+  const double root = std::sqrt(3.5 + 1e-5);
+  EXPECT_THAT(layer(x).to(f64).to_vector<double>(),
+              testing::Pointwise(testing::DoubleNear(1e-5),
+                                 {10 - 6 / root, 10 - 3 / root, 10.0, 10 + 9 / root}));
+  EXPECT_FALSE(nn::LayerNorm({2}, {.bias = false}).bias.defined());
+  EXPECT_TRUE(nn::LayerNorm({2}, {.affine = false}).parameters().empty());
+  EXPECT_EQ(thrown([] { nn::LayerNorm({}); }),
+            invalid_argument("[LayerNorm] () is no shape to normalise over"));
+  EXPECT_EQ(thrown([] { nn::LayerNorm({2}, {.eps = -1}); }),
+            invalid_argument("[LayerNorm] eps is -1: it must be at least 0"));
+}
+
 TEST_P(LayerFigures, FlattenJoinsDimensions) {
   const Tensor x = ones({2, 3, 4, 5}, here());
   EXPECT_EQ(nn::Flatten()(x).shape(), (Shape{2, 60}));

@@ -54,6 +54,37 @@ class Embedding : public Layer<Embedding> {
   std::optional<std::int64_t> padding_;
 };
 
+/// In training each element is 0 with probability p, and the others are divided by 1 - p; else x
+/// itself.
+class Dropout : public Layer<Dropout> {
+ public:
+  explicit Dropout(double p = 0.5);
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  double p_;
+};
+
+struct LayerNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  bool bias = true;  ///< where affine
+  TensorOptions tensor = {};
+};
+
+/// (x - mean) / √(variance + eps) · weight + bias over the last dimensions, of extents `shape` (Ba,
+/// Kiros and Hinton, 2016).
+class LayerNorm : public Layer<LayerNorm> {
+ public:
+  explicit LayerNorm(const Shape& shape, LayerNormOptions options = {});
+  Tensor forward(const Tensor& x) const;
+  Parameter weight, bias;  ///< of `shape`; undefined where there are none
+
+ private:
+  Shape shape_;
+  double eps_;
+};
+
 struct BatchNorm1dOptions {
   double eps = 1e-5;
   double momentum = 0.1;  ///< the part of a batch's statistics in the running ones

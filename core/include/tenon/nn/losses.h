@@ -1,19 +1,16 @@
-// Losses of a prediction x against a target y. Each is one launch forward; x and y have one shape, and
-// the weights, where there are any, broadcast to it. The result has the dtype that all promote to;
-// 16-bit floats are computed and summed in f32.
+// Losses of a prediction x against a target y, all but the last two one launch forward; there x and y
+// have one shape, and the weights, where there are any, broadcast to it. The result has the dtype that
+// all promote to; 16-bit floats are computed and summed in f32.
 #pragma once
 
+#include <tenon/composite.h>
 #include <tenon/nn/module.h>
 
 #pragma GCC visibility push(default)
 namespace tenon::nn {
 
-/// What becomes of the elements' losses: all of them, their mean, their sum, or their sum over x's
-/// first extent.
-enum class Reduction { none, mean, sum, batchmean };
-
 struct LossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
 };
 
 /// (x - y)².
@@ -37,7 +34,7 @@ class L1Loss : public Layer<L1Loss> {
 };
 
 struct SmoothL1LossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
   double beta = 1;  ///< at least 0
 };
 
@@ -52,7 +49,7 @@ class SmoothL1Loss : public Layer<SmoothL1Loss> {
 };
 
 struct HuberLossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
   double delta = 1;  ///< above 0
 };
 
@@ -67,7 +64,7 @@ class HuberLoss : public Layer<HuberLoss> {
 };
 
 struct BCELossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
   Tensor weight = {};  ///< of each element; gets no gradient
 };
 
@@ -83,7 +80,7 @@ class BCELoss : public Layer<BCELoss> {
 };
 
 struct BCEWithLogitsLossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
   Tensor weight = {};      ///< of each element
   Tensor pos_weight = {};  ///< of the part of y that is positive
 };
@@ -99,7 +96,7 @@ class BCEWithLogitsLoss : public Layer<BCEWithLogitsLoss> {
 };
 
 struct KLDivLossOptions {
-  Reduction reduction = Reduction::mean;
+  LossReduction reduction = LossReduction::mean;
   bool log_target = false;  ///< y is log-probabilities too
 };
 
@@ -111,6 +108,26 @@ class KLDivLoss : public Layer<KLDivLoss> {
 
  private:
   KLDivLossOptions options_;
+};
+
+/// tenon::cross_entropy: -log softmax(x) at each row's class, or of probabilities of the classes.
+class CrossEntropyLoss : public Layer<CrossEntropyLoss> {
+ public:
+  explicit CrossEntropyLoss(CrossEntropyOptions options = {}) : options_(std::move(options)) {}
+  Tensor forward(const Tensor& x, const Tensor& target) const;
+
+ private:
+  CrossEntropyOptions options_;
+};
+
+/// tenon::nll_loss: minus the log-probability at each row's class.
+class NLLLoss : public Layer<NLLLoss> {
+ public:
+  explicit NLLLoss(NllLossOptions options = {}) : options_(std::move(options)) {}
+  Tensor forward(const Tensor& x, const Tensor& target) const;
+
+ private:
+  NllLossOptions options_;
 };
 
 }  // namespace tenon::nn
