@@ -8,6 +8,7 @@
 #include <tenon/nn.h>
 #include <tenon/ops.h>
 
+#include "tests/nn/figures.h"
 #include "tests/support/devices.h"
 #include "tests/support/limited_device.h"
 #include "tests/support/thrown.h"
@@ -42,7 +43,7 @@ class Clipping : public testing::TestWithParam<std::string> {
     for (std::size_t i = 0; i < kGradients.size(); ++i) {
       std::vector<double> expected = kGradients[i];
       for (double& value : expected) value *= factor;
-      EXPECT_THAT(all[i + 1].grad().to(f64).to_vector<double>(),
+      EXPECT_THAT(doubles_of(all[i + 1].grad()),
                   testing::Pointwise(testing::DoubleNear(1e-6), expected));
     }
   }

@@ -66,7 +66,7 @@ TEST_P(LayerFigures, OfBatchNormInTwoStepsOfTrainingAndInUse) {
   for (const Json& row : figures("layers")["batch_norm"]) {
     const auto extents = row["shape"].get<std::vector<std::int64_t>>();
     const Shape shape(Dims{std::span(extents)});
-    for (const DType dtype : kFigureDtypes) {
+    for (const DType dtype : figure_dtypes(device(GetParam()))) {
       SCOPED_TRACE(row["options"].dump() + std::string(name(dtype)));
       const nn::BatchNorm1d layer = batch_norm(shape[1], row["options"], dtype);
       for (int step = 0; step < 3; ++step) {
@@ -147,7 +147,7 @@ TEST_P(LayerFigures, LayerNormHasWeightsOfItsShape) {
   nn::init::constant_(layer.weight, 3);
   nn::init::constant_(layer.bias, 10);
   const double root = std::sqrt(3.5 + 1e-5);
-  EXPECT_THAT(layer(x).to(f64).to_vector<double>(),
+  EXPECT_THAT(doubles_of(layer(x)),
               testing::Pointwise(testing::DoubleNear(1e-5),
                                  {10 - 6 / root, 10 - 3 / root, 10.0, 10 + 9 / root}));
   EXPECT_FALSE(nn::LayerNorm({2}, {.bias = false}).bias.defined());
@@ -194,7 +194,7 @@ struct Moments {
 };
 
 Moments moments(const Tensor& x) {
-  const std::vector<double> values = x.to(f64).to_vector<double>();
+  const std::vector<double> values = doubles_of(x);
   const auto count = static_cast<double>(values.size());
   Moments m;
   for (const double v : values) m.mean += v / count;
@@ -259,7 +259,7 @@ TEST_P(LayerFigures, ATruncatedNormalIsNormalWithinItsBounds) {
   random::manual_seed(11);
   for (const DType dtype : {f32, f64, bf16}) {
     const Tensor x = nn::init::trunc_normal_(zeros({20000}, here(dtype)), 1, 2, -0.5, 7);
-    const std::vector<double> values = x.to(f64).to_vector<double>();
+    const std::vector<double> values = doubles_of(x);
     const double below = phi(-0.75), within = phi(3) - below;
     for (const double bound : {-0.5, 0.0, 1.0, 2.5, 5.0, 7.0}) {
       const auto count =

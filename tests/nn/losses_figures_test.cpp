@@ -73,7 +73,7 @@ TEST_P(LossFigures, AreReached) {
   const std::map<std::string, Reduction> reductions{
       {"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}};
   for (const Json& row : figures("losses")) {
-    for (const DType dtype : kFigureDtypes) {
+    for (const DType dtype : figure_dtypes(device(GetParam()))) {
       const Json& expected = row[std::string(name(dtype))];
       const std::string what = row["loss"].get<std::string>() + row["options"].dump() +
                                row["reduction"].get<std::string>() + std::string(name(dtype));

@@ -68,7 +68,7 @@ TEST_P(OptimiserFigures, AreReached) {
   const Json rows = figures("optim");
   ASSERT_GT(rows.size(), 70U);
   for (const Json& row : rows) {
-    for (const DType dtype : kFigureDtypes) {
+    for (const DType dtype : figure_dtypes(device(GetParam()))) {
       const TensorOptions here{.dtype = dtype, .device = device(GetParam())};
       Parameter p(five([](int i, int) { return std::cos(0.3 * i); }, 0, here));
       const auto optimizer = make(row["optimizer"], row["options"], {p});
