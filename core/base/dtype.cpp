@@ -2,6 +2,10 @@
 #include <tenon/dtype.h>
 #include <tenon/plugin.h>
 
+#include <atomic>
+
+#include "core/base/fail.h"
+
 namespace tenon {
 
 #define TENON_DTYPE(name, NAME, code, bytes) \
@@ -43,6 +47,8 @@ std::string_view name(DType dtype) {
 
 namespace {
 
+std::atomic<DType> floating_by_default{f32};
+
 DType promote_floating(DType a, DType b) {
   if (size_of(a) == size_of(b)) return a == b ? a : f32;  // f16 with bf16
   return size_of(a) > size_of(b) ? a : b;
@@ -57,7 +63,7 @@ DType promote_integers(DType a, DType b) {
   const DType signed_one = is_signed_integer(a) ? a : b;
   const DType unsigned_one = is_signed_integer(a) ? b : a;
   if (size_of(signed_one) > size_of(unsigned_one)) return signed_one;
-  return unsigned_one == u64 ? f32 : signed_of_size(2 * size_of(unsigned_one));
+  return unsigned_one == u64 ? default_dtype() : signed_of_size(2 * size_of(unsigned_one));
 }
 
 }  // namespace
@@ -69,6 +75,15 @@ DType promote(DType a, DType b) {
   if (is_floating(a)) return a;
   if (is_floating(b)) return b;
   return promote_integers(a, b);
+}
+
+DType default_dtype() {
+  return floating_by_default.load(std::memory_order_relaxed);
+}
+
+void set_default_dtype(DType dtype) {
+  require(is_floating(dtype), "[set_default_dtype] {} is not floating", name(dtype));
+  floating_by_default.store(dtype, std::memory_order_relaxed);
 }
 
 }  // namespace tenon

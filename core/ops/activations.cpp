@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "core/base/fail.h"
-#include "core/ops/formulas.h"
+#include "core/ops/functions.h"
 #include "core/ops/rule.h"
 
 namespace tenon {

@@ -4,7 +4,7 @@
 
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
-#include "core/ops/formulas.h"
+#include "core/ops/functions.h"
 #include "core/ops/program_table.h"
 #include "core/ops/rule.h"
 #include "core/tensor/impl.h"
@@ -61,7 +61,7 @@ const program::Program& where_program(const Operand& x, const Operand& y, DType 
 }
 
 DType dtype_beside(Scalar number, DType dtype) {
-  if (number.is_floating()) return is_floating(dtype) ? dtype : f32;
+  if (number.is_floating()) return is_floating(dtype) ? dtype : default_dtype();
   return !number.is_bool() && dtype == bool_ ? i64 : dtype;
 }
 

@@ -2,7 +2,7 @@
 #include <limits>
 #include <numbers>
 
-#include "core/ops/formulas.h"
+#include "core/ops/functions.h"
 #include "core/ops/rule.h"
 
 namespace tenon {

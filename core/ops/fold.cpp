@@ -144,7 +144,7 @@ DType sum_dtype(DType dtype) {
 }
 
 DType floating_dtype(DType dtype) {
-  return is_floating(dtype) ? dtype : f32;
+  return is_floating(dtype) ? dtype : default_dtype();
 }
 
 }  // namespace tenon::ops

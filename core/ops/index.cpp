@@ -1,35 +1,20 @@
-// Indexing along one dimension: GATHER reads, SCATTER writes, and each is the other's gradient.
-#include <limits>
+// Index tensors along one dimension.
 #include <numeric>
 
 #include <tenon/ops.h>
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/ops/kinds.h"
-#include "core/runtime/device_state.h"
+#include "core/ops/places.h"
+#include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
 namespace {
 
-void check_index(std::string_view op, const Tensor& x, const Tensor& index) {
-  const DType dtype = impl_of(index, op).dtype;
-  require(is_integer(dtype), "[{}] indices are integers, not {}", op, name(dtype));
-  const Tensor operands[] = {x, index};
-  ops::common_device(op, operands);
-}
-
-/// Indices that counted from the end count from the front; those out of range stay as they are.
-Tensor wrapped(std::string_view op, const Tensor& index, std::int64_t extent) {
-  if (!is_signed_integer(index.dtype())) return index;
-  const DType dtype = index.dtype() == i64 ? i64 : i32;
-  program::Builder b;
-  const auto i = cast(b.input(index.dtype()), dtype), n = b.scalar(dtype);
-  b.output(select((i < 0.0) & (i >= -n), i + n, i));
-  const std::uint64_t scalar = Scalar(extent).bits(dtype);
-  return ops::run(op, b.build(), {&index, 1}, {&scalar, 1}).front();
-}
+using ops::Place;
+using ops::read_at;
+using ops::write_at;
 
 /// Dimension d of the iteration space runs along that of the indexed operand, but for `dim`.
 std::vector<int> along_all_but(int dim, int rank) {
@@ -39,102 +24,58 @@ std::vector<int> along_all_but(int dim, int rank) {
   return along;
 }
 
-/// How an op on x meets its index tensor.
-struct Place {
-  Shape shape;   // the iteration space
-  Tensor index;  // broadcasts to it
-  int dim;       // of x
-  std::vector<int> along;
-};
-
-Tensor gathered(std::string_view op, const Tensor& x, const Place& place) {
-  const Tensor y = allocate(place.shape, x.dtype(), x.device());
-  ops::run(op, {.shape = place.shape,
-                .dst = y,
-                .src = x,
-                .index = place.index,
-                .dim = place.dim,
-                .along = place.along});
-  return y;
+/// `index`, which broadcasts to `shape`, along `dim` of x.
+Place place_along(std::string_view op, const Tensor& x, int dim, const Tensor& index,
+                  const Shape& shape) {
+  Place place{.shape = shape, .picks = {{index, dim, dim}}, .along = along_all_but(dim, x.rank())};
+  const std::int64_t extent = x.size(dim);
+  ops::wrap(op, place.picks, {&extent, 1});
+  return place;
 }
 
-/// Writes src into x itself, which nobody else has seen.
-void scatter_into(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
-                  Scatter how) {
-  static constexpr std::uint32_t kCodes[] = {TENON_SCATTER_ASSIGN, TENON_SCATTER_ADD, TENON_SCATTER_MAX,
-                                             TENON_SCATTER_MIN};
-  ops::run(op, {.shape = place.shape,
-                .dst = x,
-                .src = src,
-                .index = place.index,
-                .dim = place.dim,
-                .along = place.along,
-                .how = kCodes[static_cast<int>(how)]});
-}
-
-Tensor scattered(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
-                 Scatter how);
-
-/// A recorded gather: dx adds dy at the places it came from.
-Tensor gather_at(std::string_view op, const Tensor& x, const Place& place) {
-  const Tensor y = gathered(op, x, place);
-  if (autograd::needs_record({&x, 1})) {
-    autograd::record(op, {&x, 1}, {&y, 1}, [op, place, like = x.detach()](std::span<const Tensor> dy) {
-      return std::vector<Tensor>{scattered(op, zeros_like(like), place, dy[0], Scatter::add)};
-    });
-  }
-  return y;
-}
-
-/// 1 where an element of the source is the last that was assigned to its place, else 0; of `dtype`.
-Tensor last_writers(std::string_view op, const Tensor& x, const Place& place, DType dtype) {
-  const std::int64_t count = numel(place.shape);
-  const DType counter = count <= std::numeric_limits<std::int32_t>::max() ? i32 : i64;
-  const Tensor order = arange(count, {.dtype = counter, .device = x.device()}).view(place.shape);
-  const Tensor winners = zeros(x.shape(), {.dtype = counter, .device = x.device()});
-  scatter_into(op, winners, place, order, Scatter::assign);
-  return (gathered(op, winners, place) == order).to(dtype);
-}
-
-/// dx and dsrc of an assignment or a sum.
-std::vector<Tensor> scatter_gradients(std::string_view op, const Place& place, Scatter how,
-                                      const Tensor& dy) {
-  const Tensor at_places = gather_at(op, dy, place);
-  if (how == Scatter::add) return {dy, at_places};
-  const Tensor nothing = zeros(place.shape, {.dtype = dy.dtype(), .device = dy.device()});
-  return {scattered(op, dy, place, nothing, Scatter::assign),
-          at_places * last_writers(op, dy, place, dy.dtype())};
-}
-
-Tensor scattered(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
-                 Scatter how) {
-  const Tensor inputs[] = {x, src};
-  const bool recorded = autograd::needs_record(inputs);
-  if (recorded && (how == Scatter::max || how == Scatter::min)) {
-    fail(ErrorKind::Unsupported, "[{}] max and min have no gradient yet; detach() the operands", op);
-  }
-  const Tensor y = x.detach().clone();
-  scatter_into(op, y, place, src, how);
-  if (recorded) {
-    autograd::record(op, inputs, {&y, 1}, [op, place, how](std::span<const Tensor> dy) {
-      return scatter_gradients(op, place, how, dy[0]);
-    });
-  }
-  return y;
+int dim_of(std::string_view op, const Tensor& x, int dim) {
+  require(impl_of(x, op).shape.size() > 0, "[{}] a 0-d tensor has no dimension to index", op);
+  return checked_dim(op, dim, x.rank());
 }
 
 /// The place of an index tensor that has x's rank.
 Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
-  check_index(op, x, index);
-  require(x.rank() > 0, "[{}] a 0-d tensor has no dimension to index", op);
-  const int d = checked_dim(op, dim, x.rank());
+  ops::check_index(op, x, index);
+  const int d = dim_of(op, x, dim);
   require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op,
           to_string(index.shape()), to_string(x.shape()));
   for (int i = 0; i < x.rank(); ++i) {
     require(i == d || index.size(i) <= x.size(i), "[{}] index {} exceeds {} in dimension {}", op,
             to_string(index.shape()), to_string(x.shape()), i);
   }
-  return {index.shape(), wrapped(op, index, x.size(d)), d, along_all_but(d, x.rank())};
+  return place_along(op, x, d, index, index.shape());
+}
+
+/// The place of rows `index` along `dim`.
+Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
+  impl_of(x, op);
+  ops::check_index(op, x, index);
+  const int d = dim_of(op, x, dim);
+  require(index.rank() == 1, "[{}] index is 1-D, not {}", op, to_string(index.shape()));
+  Shape shape = x.shape(), column = Dims::filled(x.rank(), 1);
+  shape[d] = column[d] = index.size(0);
+  return place_along(op, x, d, index.reshape(column), shape);
+}
+
+/// What is written has x's dtype and device.
+void check_source(std::string_view op, const Tensor& x, const Tensor& src) {
+  const DType dtype = impl_of(x, op).dtype;
+  require(impl_of(src, op).dtype == dtype, "[{}] x is {} and src {}; convert one", op, name(dtype),
+          name(src.dtype()));
+  const Tensor operands[] = {x, src};
+  ops::common_device(op, operands);
+}
+
+/// A number to be written.
+Tensor source_of(std::string_view op, const Tensor& x, Scalar value) {
+  const DType dtype = impl_of(x, op).dtype;
+  require_fits(op, value, dtype);
+  return full({}, value, {.dtype = dtype, .device = x.device()});
 }
 
 /// The part of src that an index tensor of `shape` takes.
@@ -150,45 +91,144 @@ Tensor covered(std::string_view op, const Tensor& src, const Shape& shape) {
   return part;
 }
 
+void check_how(const Tensor& x, Scatter how) {
+  require(how == Scatter::assign || impl_of(x, "scatter").dtype != bool_,
+          "[scatter] bools can only be assigned");
+}
+
+/// index_add and index_copy.
+Tensor write_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index, const Tensor& src,
+                  Scatter how) {
+  check_source(op, x, src);
+  const Place place = place_of_rows(op, x, dim, index);
+  require(src.shape() == place.shape, "[{}] src is {}, not {}", op, to_string(src.shape()),
+          to_string(place.shape));
+  return write_at(op, x, place, src, how);
+}
+
+/// The shape that x and index are broadcast to without `dim`, where it has `extent`.
+Shape aligned(std::string_view op, const Tensor& x, const Tensor& index, int dim, std::int64_t extent) {
+  require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op,
+          to_string(index.shape()), to_string(x.shape()));
+  Shape a = x.shape(), b = index.shape();
+  a[dim] = b[dim] = extent;
+  return broadcast(op, a, b);
+}
+
+/// The elements of weight, of which row `padding` gets no gradient.
+Tensor without_past(const Tensor& weight, std::int64_t padding) {
+  const std::int64_t rows = weight.size(0), row = padding < 0 ? padding + rows : padding;
+  require(row >= 0 && row < rows, "[embedding] padding {} is out of range for {} rows", padding, rows);
+  const Tensor same = weight.detach();
+  if (autograd::needs_record({&weight, 1})) {
+    autograd::record("embedding", {&weight, 1}, {&same, 1}, [row](std::span<const Tensor> dy) {
+      return std::vector<Tensor>{index_put(dy[0], {row}, 0)};
+    });
+  }
+  return same;
+}
+
 }  // namespace
 
 Tensor index_select(const Tensor& x, int dim, const Tensor& index) {
-  impl_of(x, "index_select");
-  check_index("index_select", x, index);
-  require(x.rank() > 0, "[index_select] a 0-d tensor has no dimension to index");
-  const int d = checked_dim("index_select", dim, x.rank());
-  require(index.rank() == 1, "[index_select] index is 1-D, not {}", to_string(index.shape()));
-  Shape shape = x.shape(), column = Dims::filled(x.rank(), 1);
-  shape[d] = column[d] = index.size(0);
-  const Tensor places = wrapped("index_select", index, x.size(d)).view(column);
-  return gather_at("index_select", x, {shape, places, d, along_all_but(d, x.rank())});
+  return read_at("index_select", x, place_of_rows("index_select", x, dim, index));
+}
+
+Tensor index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& src, Scalar alpha) {
+  require(impl_of(x, "index_add").dtype != bool_, "[index_add] bools can't be added");
+  impl_of(src, "index_add");
+  const Tensor scaled = alpha.to_double() == 1 ? src : src * alpha;
+  return write_rows("index_add", x, dim, index, scaled, Scatter::add);
+}
+
+Tensor index_copy(const Tensor& x, int dim, const Tensor& index, const Tensor& src) {
+  return write_rows("index_copy", x, dim, index, src, Scatter::assign);
+}
+
+Tensor index_fill(const Tensor& x, int dim, const Tensor& index, const Tensor& value) {
+  check_source("index_fill", x, value);
+  require(value.rank() == 0, "[index_fill] value is 0-d, not {}", to_string(value.shape()));
+  const Place place = place_of_rows("index_fill", x, dim, index);
+  return write_at("index_fill", x, place, value, Scatter::assign);
+}
+Tensor index_fill(const Tensor& x, int dim, const Tensor& index, Scalar value) {
+  return index_fill(x, dim, index, source_of("index_fill", x, value));
 }
 
 Tensor gather(const Tensor& x, int dim, const Tensor& index) {
   impl_of(x, "gather");
-  return gather_at("gather", x, place_of("gather", x, dim, index));
+  return read_at("gather", x, place_of("gather", x, dim, index));
 }
 
 Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& src, Scatter how) {
-  const DType dtype = impl_of(x, "scatter").dtype;
-  require(impl_of(src, "scatter").dtype == dtype, "[scatter] x is {} and src {}; convert one",
-          name(dtype), name(src.dtype()));
-  require(how == Scatter::assign || dtype != bool_, "[scatter] bools can only be assigned");
-  const Tensor operands[] = {x, src};
-  ops::common_device("scatter", operands);
+  check_source("scatter", x, src);
+  check_how(x, how);
   const Place place = place_of("scatter", x, dim, index);
-  return scattered("scatter", x, place, covered("scatter", src, place.shape), how);
+  return write_at("scatter", x, place, covered("scatter", src, place.shape), how);
+}
+Tensor scatter(const Tensor& x, int dim, const Tensor& index, Scalar value, Scatter how) {
+  check_how(x, how);
+  const Place place = place_of("scatter", x, dim, index);
+  return write_at("scatter", x, place, source_of("scatter", x, value), how);
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& index) {
+Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim) {
+  impl_of(x, "take_along_dim");
+  ops::check_index("take_along_dim", x, index);
+  const int d = dim_of("take_along_dim", x, dim);
+  const Tensor table = x.expand(aligned("take_along_dim", x, index, d, x.size(d)));
+  const Shape shape = aligned("take_along_dim", x, index, d, index.size(d));
+  return read_at("take_along_dim", table, place_along("take_along_dim", table, d, index, shape));
+}
+
+Tensor put_along_dim(const Tensor& x, const Tensor& index, const Tensor& src, int dim) {
+  check_source("put_along_dim", x, src);
+  ops::check_index("put_along_dim", x, index);
+  const int d = dim_of("put_along_dim", x, dim);
+  const Shape shape = aligned("put_along_dim", x, index, d, index.size(d));
+  require(aligned("put_along_dim", x, index, d, x.size(d)) == x.shape(),
+          "[put_along_dim] index {} does not broadcast to {}", to_string(index.shape()),
+          to_string(x.shape()));
+  require(broadcast("put_along_dim", src.shape(), shape) == shape,
+          "[put_along_dim] src {} does not broadcast to {}", to_string(src.shape()), to_string(shape));
+  const Place place = place_along("put_along_dim", x, d, index, shape);
+  return write_at("put_along_dim", x, place, src, Scatter::assign);
+}
+
+Tensor take(const Tensor& x, const Tensor& index) {
+  impl_of(x, "take");
+  ops::check_index("take", x, index);
+  const Tensor flat = x.reshape({-1});
+  Place place = place_along("take", flat, 0, index, index.shape());
+  place.along.assign(static_cast<std::size_t>(index.rank()), -1);
+  return read_at("take", flat, place);
+}
+
+Tensor embedding(const Tensor& weight, const Tensor& index, std::optional<std::int64_t> padding) {
   impl_of(weight, "embedding");
-  check_index("embedding", weight, index);
+  ops::check_index("embedding", weight, index);
   require(weight.rank() == 2, "[embedding] weight is (rows, width), not {}", to_string(weight.shape()));
+  Place place{.shape = index.shape(), .picks = {{index.unsqueeze(-1), 0, 0}}, .along = {}};
+  place.shape.push_back(weight.size(1));
+  place.along.assign(static_cast<std::size_t>(index.rank()), -1);
+  place.along.push_back(1);
+  return read_at("embedding", padding ? without_past(weight, *padding) : weight, place);
+}
+
+Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
+  ops::check_index("one_hot", index, index);
+  if (classes < 0) {
+    require(index.numel() > 0, "[one_hot] there are no elements to count the classes from; name them");
+    classes = max(index).item_scalar().to_int64() + 1;
+  }
+  Place place{.shape = index.shape(), .picks = {{index, index.rank(), index.rank()}}, .along = {}};
+  place.along.resize(static_cast<std::size_t>(index.rank()));
+  std::iota(place.along.begin(), place.along.end(), 0);
   Shape shape = index.shape();
-  shape.push_back(weight.size(1));
-  std::vector<int> along(static_cast<std::size_t>(index.rank()), -1);
-  along.push_back(1);
-  return gather_at("embedding", weight, {shape, index.detach().unsqueeze(-1), 0, along});
+  shape.push_back(classes);
+  Tensor y = zeros(shape, {.dtype = dtype, .device = index.device()});
+  ops::write_in_place("one_hot", y, place, source_of("one_hot", y, 1), Scatter::assign);
+  return y;
 }
 
 }  // namespace tenon

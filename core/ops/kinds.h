@@ -47,14 +47,21 @@ struct Product {
 };
 void run(std::string_view op, const Product& work);
 
+/// Index tensor of one dimension of the indexed operand.
+struct Pick {
+  Tensor index;  // any integers, broadcast to the shape of the work
+  int dim;
+  int named;  // what an error calls the dimension: its number in the user's tensor
+};
+
 /// For each coordinate i of `shape`: GATHER: dst[i] = src[place of i]; SCATTER: dst[place of i] takes
 /// src[i], in the way that `how` (TENON_SCATTER_...) says. The place of i in the indexed operand is
-/// index[i] along `dim`; dimension d of `shape` runs along its dimension along[d], or along none (-1).
+/// index[i] along the dimension of each pick; dimension d of `shape` runs along its dimension along[d],
+/// or along none (-1).
 struct Indexing {
   Shape shape;
   Tensor dst, src;
-  Tensor index;  // any integers, broadcast to `shape`
-  int dim = 0;
+  std::vector<Pick> picks;
   std::vector<int> along;
   std::optional<std::uint32_t> how = {};  // without: GATHER
 

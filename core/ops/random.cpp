@@ -115,7 +115,7 @@ IntegerRange checked(const IntegersOptions& range, DType dtype) {
 }  // namespace
 
 Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, Generator& generator) {
-  const DType dtype = options.dtype.value_or(f32), drawn = drawn_in(dtype);
+  const DType dtype = options.dtype.value_or(default_dtype()), drawn = drawn_in(dtype);
   require_floating("uniform", dtype);
   const double low = rounded(range.low, dtype), high = rounded(range.high, dtype);
   const double span = rounded(high - low, drawn);
@@ -133,7 +133,7 @@ Tensor uniform(const Shape& shape, UniformOptions range, TensorOptions options, 
 
 Tensor normal(const Shape& shape, NormalOptions parameters, TensorOptions options,
               Generator& generator) {
-  const DType dtype = options.dtype.value_or(f32), drawn = drawn_in(dtype);
+  const DType dtype = options.dtype.value_or(default_dtype()), drawn = drawn_in(dtype);
   require_floating("normal", dtype);
   const double mean = rounded(parameters.mean, drawn), std = rounded(parameters.std, drawn);
   require(std::isfinite(mean) && std::isfinite(std) && std >= 0,
@@ -151,7 +151,7 @@ Tensor normal(const Shape& shape, NormalOptions parameters, TensorOptions option
 }
 
 Tensor exponential(const Shape& shape, double rate, TensorOptions options, Generator& generator) {
-  const DType dtype = options.dtype.value_or(f32), drawn = drawn_in(dtype);
+  const DType dtype = options.dtype.value_or(default_dtype()), drawn = drawn_in(dtype);
   require_floating("exponential", dtype);
   const double scale = rounded(1 / rate, drawn);
   require(rate > 0 && std::isfinite(scale) && scale > 0,

@@ -27,15 +27,15 @@ struct Call {
   const Rule* rule;
   std::size_t operands = 0, parameters = 0;
   std::array<std::optional<DType>, kMostOperands> tensors{};  // dtypes; nothing for a number
-  DType common = f32;
-  std::optional<DType> stored = {};  // the dtype of what the result goes into
+  DType dtype = f32;                                          // that they are converted to
+  std::optional<DType> stored = {};                           // the dtype of what the result goes into
 
   auto operator<=>(const Call&) const = default;
 };
 
 /// A number takes the tensors' dtype within its kind.
 DType promote_number(DType tensors, Scalar number) {
-  if (number.is_floating()) return is_floating(tensors) ? tensors : f32;
+  if (number.is_floating()) return is_floating(tensors) ? tensors : default_dtype();
   if (number.is_bool()) return tensors;
   return tensors == bool_ ? i64 : tensors;
 }
@@ -62,7 +62,7 @@ DType operand_dtype(const Rule& rule, DType common) {
       return common == bool_ ? i64 : common;
     case Computes::floats:
     case Computes::closeness:
-      return is_floating(common) ? common : f32;
+      return is_floating(common) ? common : default_dtype();
     case Computes::bits:
       require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
       return common;
@@ -74,19 +74,19 @@ DType operand_dtype(const Rule& rule, DType common) {
   return common;
 }
 
-DType result_dtype(const Rule& rule, DType common) {
-  switch (rule.computes) {
+DType result_dtype(const Call& call) {
+  switch (call.rule->computes) {
     case Computes::numbers:
     case Computes::floats:
     case Computes::bits:
-      return operand_dtype(rule, common);
+      return call.dtype;
     case Computes::relation:
     case Computes::test:
     case Computes::closeness:
     case Computes::truth:
       return bool_;
   }
-  return common;
+  return call.dtype;
 }
 
 Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
@@ -96,7 +96,7 @@ Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
     if (x.is_tensor()) call.tensors[i] = impl_of(x.tensor(), rule.name).dtype;
     ++i;
   }
-  call.common = common_dtype(rule, operands);
+  call.dtype = operand_dtype(rule, common_dtype(rule, operands));
   return call;
 }
 
@@ -122,14 +122,14 @@ Program build(const Call& call, DType computed) {
       call, computed, [&](DType dtype) { return builder.input(dtype); },
       [&] { return builder.scalar(computed); });
   const Value y = call.rule->formula(values.x.data(), values.p.data());
-  const DType result = result_dtype(*call.rule, call.common);
+  const DType result = result_dtype(call);
   builder.output(cast(cast(y, result), call.stored.value_or(result)));
   return builder.build();
 }
 
 /// Several instructions over 16-bit floats are computed in f32, for the sake of the digits.
 DType computed_in(const Call& call) {
-  const DType dtype = operand_dtype(*call.rule, call.common);
+  const DType dtype = call.dtype;
   if ((dtype != f16 && dtype != bf16) || call.rule->in_own_dtype) return dtype;
   Builder builder;
   const Values values = values_of(
@@ -180,7 +180,7 @@ std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, 
                                       Parameters parameters) {
   std::vector<std::uint64_t> scalars;
   const auto add = [&](Scalar number) {
-    require_fits(call.rule->name, number, operand_dtype(*call.rule, call.common));
+    require_fits(call.rule->name, number, call.dtype);
     scalars.push_back(number.bits(program.scalar_dtype(static_cast<int>(scalars.size()))));
   };
   for (const Operand& x : operands) {
@@ -209,7 +209,7 @@ Tensor evaluate(const Rule& rule, OperandList operands, Parameters parameters) {
 
 Tensor& evaluate_in_place(const Rule& rule, Tensor& x, OperandList operands, Parameters parameters) {
   Call call = make_call(rule, operands, parameters);
-  check_holds(rule.name, x.dtype(), result_dtype(rule, call.common));
+  check_holds(rule.name, x.dtype(), result_dtype(call));
   call.stored = x.dtype();
   const Program& program = program_of(call);
   apply_in_place(rule.name, program, x, tensors_of(operands),
@@ -219,7 +219,7 @@ Tensor& evaluate_in_place(const Rule& rule, Tensor& x, OperandList operands, Par
 
 Tensor& evaluate_out(const Rule& rule, Tensor& out, OperandList operands, Parameters parameters) {
   Call call = make_call(rule, operands, parameters);
-  check_holds(rule.name, impl_of(out, rule.name).dtype, result_dtype(rule, call.common));
+  check_holds(rule.name, impl_of(out, rule.name).dtype, result_dtype(call));
   call.stored = out.dtype();
   const Program& program = program_of(call);
   apply_out(rule.name, program, out, tensors_of(operands),

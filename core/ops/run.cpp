@@ -26,22 +26,25 @@ bool same_elements(const Tensor& a, const Tensor& b) {
   return x.offset == y.offset && x.shape == y.shape && x.strides == y.strides && x.dtype == y.dtype;
 }
 
-/// The bytes from the lowest to the highest that a tensor's elements take.
+/// The bytes from the lowest to the highest that a tensor's elements take, as the host counts them
+/// where it can: two storages may be imported from the same memory.
 std::pair<std::int64_t, std::int64_t> byte_range(const Tensor& x) {
   const detail::TensorImpl& impl = *x.impl();
+  const auto base = reinterpret_cast<std::intptr_t>(impl.storage->memory.host_ptr);
   std::int64_t low = impl.offset, high = impl.offset;
   for (int d = 0; d < impl.shape.size(); ++d) {
     const std::int64_t span = (impl.shape[d] - 1) * impl.strides[d];
     (span < 0 ? low : high) += span;
   }
-  return {low * size_of(impl.dtype), (high + 1) * size_of(impl.dtype)};
+  return {base + low * size_of(impl.dtype), base + (high + 1) * size_of(impl.dtype)};
 }
 
 /// Whether writing `output` could change what is still to be read of `input`. Where they are the same
 /// elements it does not, if each is read before it is written (`in_step`).
 bool disturbs(const Tensor& output, const Tensor& input, bool in_step) {
-  if (output.impl()->storage.get() != input.impl()->storage.get()) return false;
-  if (same_elements(output, input)) return !in_step;
+  const runtime::Storage &written = *output.impl()->storage, &read = *input.impl()->storage;
+  if (&written == &read && same_elements(output, input)) return !in_step;
+  if (&written != &read && (!written.done && !read.done)) return false;
   const auto [a, b] = byte_range(output);
   const auto [c, d] = byte_range(input);
   return a < d && c < b;

@@ -87,6 +87,15 @@ void wait_on_host(Stream& stream, std::uint64_t number) {
   if (kept(WaitSite::HostRead)) stream.finish(number);
 }
 
+void wait_for_all(Storage& storage) {
+  std::vector<Use> uses = last_writes(storage);
+  {
+    const std::lock_guard lock(storage.mutex);
+    uses.insert(uses.end(), storage.reads.begin(), storage.reads.end());
+  }
+  for (const Use& use : uses) wait_on_host(*use.stream, use.number);
+}
+
 bool wait_before_free(Storage& storage) {
   storage.device->check_alive();
   if (!kept(WaitSite::Free)) return true;

@@ -35,6 +35,8 @@ void record(Stream& stream, std::uint64_t number, std::span<const Access> access
 std::vector<Use> last_writes(Storage& storage);
 /// Blocks until command `number`, which the host needs, has finished.
 void wait_on_host(Stream& stream, std::uint64_t number);
+/// Blocks until all commands that use the storage have finished, and throws what went wrong.
+void wait_for_all(Storage& storage);
 /// Blocks until nothing uses the storage any more. False, or an error, where that cannot be known (the
 /// device fails, is too slow, is lost): the block must then stay where it is.
 bool wait_before_free(Storage& storage);

@@ -100,9 +100,10 @@ std::uint64_t workspace_bytes(DeviceState& device, const Kernel& kernel,
 }  // namespace
 
 void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
-            std::span<const TenonPack> packs, std::span<const Access> accesses) {
+            std::span<const TenonPack> packs, std::span<const Access> accesses,
+            std::span<const int> dims) {
   check_not_forked();
-  const Launch what{op, device.streams().current()->next_launch(), kernel.axes(), packs};
+  const Launch what{op, device.streams().current()->next_launch(), kernel.axes(), packs, dims};
   TenonLaunch launch{.struct_size = sizeof(TenonLaunch),
                      .count = static_cast<std::uint32_t>(packs.size()),
                      .packs = packs.data(),

@@ -12,9 +12,11 @@
 namespace tenon::runtime {
 
 /// Runs a kernel over packs on the calling thread's stream; `accesses` names every storage that the
-/// packs' operands lie in. `op` names the launch in errors, late ones too: a string literal.
+/// packs' operands lie in. `op` names the launch in errors, late ones too: a string literal; `dims`,
+/// where given, name the dimension that each index operand chooses in.
 void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
-            std::span<const TenonPack> packs, std::span<const Access> accesses);
+            std::span<const TenonPack> packs, std::span<const Access> accesses,
+            std::span<const int> dims = {});
 
 /// Copies host bytes into a storage; they may be reused at once.
 void copy_from_host(Storage& dst, std::int64_t offset, std::span<const std::byte> src);

@@ -25,6 +25,7 @@ void LaunchRecord::assign(const Launch& launch, std::uint64_t number) {
   command = number;
   axes = launch.axes.count;
   extents.clear();
+  dims.assign(launch.dims.begin(), launch.dims.end());
   if (axes == 0) return;
   for (const TenonPack& pack : launch.packs) {
     for (std::size_t k = 0; k < axes; ++k) extents.push_back(pack.dims[launch.axes.first + 2 * k]);

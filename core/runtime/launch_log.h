@@ -30,6 +30,7 @@ struct Launch {
   std::uint64_t corr = 0;
   IndexAxes axes = {};
   std::span<const TenonPack> packs = {};
+  std::span<const int> dims = {};  // what errors call the indexed axes; none: they count the operands
 };
 
 /// What is remembered of it.
@@ -39,6 +40,7 @@ struct LaunchRecord {
   std::uint64_t command = 0;  // its number in the stream
   std::size_t axes = 0;
   std::vector<std::int64_t> extents;  // of the indexed axes, `axes` for each pack
+  std::vector<int> dims;
 
   void assign(const Launch& launch, std::uint64_t number);
 };

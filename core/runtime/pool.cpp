@@ -8,6 +8,7 @@
 #include "core/runtime/device_state.h"
 #include "core/runtime/hazard.h"
 #include "core/runtime/host.h"
+#include "core/runtime/import.h"
 #include "core/runtime/plugin_memory.h"
 #include "core/runtime/pool_settings.h"
 #include "core/runtime/registry.h"
@@ -223,6 +224,7 @@ void release(Storage* storage) noexcept {
   // The last owner is alone: nobody can add a reference.
   if (storage->references.load(std::memory_order_acquire) == 1 ||
       storage->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (storage->done) return end_import(storage);
     storage->device->pool().take_back(storage);
   }
 }

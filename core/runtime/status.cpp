@@ -80,7 +80,11 @@ std::string index_text(const DeviceState& device, const TenonFault& fault, const
     const std::int64_t* extents = launch->extents.data() + pack * launch->axes;
     const std::size_t k = index_operand(fault, *launch, extents);
     range = fmt::format(" for {} rows", extents[k]);
-    if (launch->axes > 1) place += fmt::format(" of index {}", k);
+    if (k < launch->dims.size()) {
+      range += fmt::format(" of dimension {}", launch->dims[k]);
+    } else if (launch->axes > 1) {
+      place += fmt::format(" of index {}", k);
+    }
     if (packs > 1) place += fmt::format(" of pack {}", pack);
   }
   return fmt::format("index {} is out of range{} ({}, on {}){}", fault.value, range, place,

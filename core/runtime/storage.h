@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct Storage {
   std::uint64_t offset = 0;  // of this block in the plugin's allocation
   std::atomic<std::int64_t> references{1};
   std::atomic<std::uint64_t> version{0};
+  bool read_only = false;
+  std::function<void()> done;  // of memory that is somebody else's: called when it is given back
 
   std::mutex mutex;  // guards the history
   // The last write, or several where blocks were joined, and the reads since; one for each stream.

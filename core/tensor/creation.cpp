@@ -1,19 +1,26 @@
-// New tensors: from numbers, from bytes, from other devices.
+// New tensors: of one value, and from the host.
 #include <cstring>
-#include <limits>
 #include <vector>
 
-#include <tenon/ops.h>
-#include <tenon/tensor.h>
+#include <tenon/creation.h>
 
 #include "core/base/fail.h"
 #include "core/base/read_scalar.h"
-#include "core/ops/run.h"
 #include "core/runtime/launch.h"
+#include "core/tensor/create.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
 namespace {
+
+/// `options` with x's dtype and device where they say none.
+TensorOptions like(std::string_view op, const Tensor& x, TensorOptions options) {
+  options.dtype = options.dtype.value_or(impl_of(x, op).dtype);
+  options.device = options.device.value_or(x.device());
+  return options;
+}
+
+}  // namespace
 
 Device device_of(const TensorOptions& options) {
   return options.device ? *options.device : default_device();
@@ -23,54 +30,43 @@ Tensor finished(Tensor x, const TensorOptions& options) {
   return options.requires_grad ? x.set_requires_grad() : x;
 }
 
-}  // namespace
-
 Tensor empty(const Shape& shape, TensorOptions options) {
-  return finished(allocate(shape, options.dtype.value_or(f32), device_of(options)), options);
+  const DType dtype = options.dtype.value_or(default_dtype());
+  return finished(allocate(shape, dtype, device_of(options)), options);
 }
 
 Tensor full(const Shape& shape, Scalar value, TensorOptions options) {
-  const DType dtype = options.dtype.value_or(value.is_bool() ? bool_ : value.is_floating() ? f32 : i64);
-  Tensor x = allocate(shape, dtype, device_of(options));
+  const DType literal = value.is_bool() ? bool_ : value.is_floating() ? default_dtype() : i64;
+  Tensor x = allocate(shape, options.dtype.value_or(literal), device_of(options));
   x.fill_(value);
   return finished(x, options);
 }
 
 Tensor zeros(const Shape& shape, TensorOptions options) {
-  options.dtype = options.dtype.value_or(f32);
+  options.dtype = options.dtype.value_or(default_dtype());
   return full(shape, 0, options);
 }
 
 Tensor ones(const Shape& shape, TensorOptions options) {
-  options.dtype = options.dtype.value_or(f32);
+  options.dtype = options.dtype.value_or(default_dtype());
   return full(shape, 1, options);
 }
 
-Tensor empty_like(const Tensor& x) {
-  return allocate(x.shape(), x.dtype(), x.device());
+Tensor empty_like(const Tensor& x, TensorOptions options) {
+  return empty(x.shape(), like("empty_like", x, options));
 }
-Tensor zeros_like(const Tensor& x) {
-  return zeros(x.shape(), {.dtype = x.dtype(), .device = x.device()});
+Tensor full_like(const Tensor& x, Scalar value, TensorOptions options) {
+  return full(x.shape(), value, like("full_like", x, options));
 }
-Tensor ones_like(const Tensor& x) {
-  return ones(x.shape(), {.dtype = x.dtype(), .device = x.device()});
+Tensor zeros_like(const Tensor& x, TensorOptions options) {
+  return zeros(x.shape(), like("zeros_like", x, options));
 }
-
-Tensor arange(std::int64_t count, TensorOptions options) {
-  require(count >= 0, "[arange] the count is {}", count);
-  const DType dtype = options.dtype.value_or(i64);
-  if (count > 0) require_fits("arange", count - 1, dtype);
-  // Every device has i32.
-  const DType index = count <= std::numeric_limits<std::int32_t>::max() ? i32 : i64;
-  program::Builder b;
-  b.output(cast(b.input(index), dtype));
-  ops::Operands operands{{allocate({count}, dtype, device_of(options))}, {{Tensor(), 0, {1}}}};
-  ops::run("arange", b.build(), {&operands, 1});
-  return finished(operands.outputs.front(), options);
+Tensor ones_like(const Tensor& x, TensorOptions options) {
+  return ones(x.shape(), like("ones_like", x, options));
 }
 
 Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options) {
-  const DType dtype = options.dtype.value_or(f32);
+  const DType dtype = options.dtype.value_or(default_dtype());
   const std::int64_t expected = byte_count("from_bytes", shape, dtype);
   require(static_cast<std::int64_t>(bytes.size()) == expected,
           "[from_bytes] {} of {} takes {} bytes, not {}", to_string(shape), name(dtype), expected,
@@ -82,7 +78,7 @@ Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOp
 
 Tensor detail::from_elements(std::span<const std::byte> bytes, DType from, const Shape& shape,
                              const TensorOptions& options) {
-  const DType to = options.dtype.value_or(f32);
+  const DType to = options.dtype.value_or(default_dtype());
   if (from == to) return from_bytes(bytes, shape, options);
   const auto step = static_cast<std::size_t>(size_of(from)),
              size = static_cast<std::size_t>(size_of(to));

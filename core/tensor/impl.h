@@ -44,6 +44,9 @@ void require_fits(std::string_view op, Scalar value, DType dtype);
 /// What so many elements take; OutOfMemory, naming `who`, where 64 bits cannot count it.
 std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype);
 
+/// Unsupported, naming `op`, where the device does not store the dtype.
+void require_stored(std::string_view op, DType dtype, Device device);
+
 /// A row-major tensor whose elements are not set.
 Tensor allocate(const Shape& shape, DType dtype, Device device);
 /// A tensor on x's storage, outside any graph.
@@ -52,14 +55,17 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
 /// Converts and copies src, which broadcasts to dst's shape on dst's device, into dst's elements.
 void assign(std::string_view op, const Tensor& dst, const Tensor& src);
 
+/// A new tensor of offset + Σ coordinate · stride, of i32 where they fit it, else i64.
+Tensor indices(const Shape& shape, std::int64_t offset, const Strides& strides, Device device);
+
 /// A dimension counted from the front; InvalidArgument, naming `op`, out of range.
 int checked_dim(std::string_view op, std::int64_t dim, int rank);
 
 /// Whether the elements' bytes lie row-major without gaps.
 bool is_contiguous(const Shape& shape, const Strides& strides);
 
-/// InvalidArgument, naming `op`, where elements of x share memory, so that an in-place write would
-/// write one more than once.
+/// InvalidArgument, naming `op`, where x is read-only, or elements of it may share memory, so that an
+/// in-place write would write one more than once.
 void require_writable(std::string_view op, const Tensor& x);
 
 /// Counts one more in-place write; x itself stays valid on the tape.

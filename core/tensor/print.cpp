@@ -1,93 +1,56 @@
 // Tensors as text, laid out as NumPy does.
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
+#include <mutex>
 #include <ostream>
 #include <utility>
 
 #include <fmt/format.h>
-#include <tenon/tensor.h>
 
+#include <tenon/ops.h>
+
+#include "core/base/fail.h"
 #include "core/base/read_scalar.h"
+#include "core/tensor/float_text.h"
 
 namespace tenon {
 namespace {
 
-constexpr std::int64_t kEdge = 3;           // elements shown at each end of a long dimension
-constexpr std::int64_t kSummarised = 1000;  // beyond this many elements
-
-/// How floating elements are written: with how many digits after the point, and whether with exponents.
-struct Style {
-  bool exponent = false;
-  int digits = 0;
-};
-
-std::string digits_of(double value, const Style& style) {
-  return style.exponent ? fmt::format("{:.{}e}", value, style.digits)
-                        : fmt::format("{:.{}f}", value, style.digits);
+std::mutex options_mutex;
+PrintOptions& current_options() {
+  static PrintOptions options;
+  return options;
 }
 
-/// The fewest digits, 8 at most, that give each element of `dtype` back.
-Style style_for(const std::vector<double>& values, DType dtype) {
-  Style style;
-  const auto bits = [&](double value) { return Scalar(value).bits(dtype); };
-  for (const double value : values) {
-    const double size = std::abs(value);
-    const bool small = size > 0 && size < 1e-4 && bits(size) != bits(1e-4);
-    style.exponent |= std::isfinite(value) && (size >= 1e8 || small);
+/// Where a dimension of `extent` is cut: both ends of `edge` elements stay.
+bool is_cut(std::int64_t extent, std::int64_t edge) {
+  return extent / 2 > edge || (extent / 2 == edge && extent % 2 != 0);
+}
+
+/// x without the middle of each dimension that is cut.
+Tensor corners(const Tensor& x, std::int64_t edge) {
+  Tensor y = x;
+  for (int d = 0; d < x.rank(); ++d) {
+    const std::int64_t extent = x.size(d);
+    if (!is_cut(extent, edge)) continue;
+    std::vector<std::int64_t> places;
+    for (std::int64_t i = 0; i < edge; ++i) places.push_back(i);
+    for (std::int64_t i = extent - edge; i < extent; ++i) places.push_back(i);
+    const DType dtype = Scalar(extent).fits(i32) ? i32 : i64;  // every device has i32
+    y = index_select(y, d, tensor(places, {.dtype = dtype, .device = x.device()}));
   }
-  const auto given_back = [&](double value) {
-    return !std::isfinite(value) ||
-           bits(std::strtod(digits_of(value, style).c_str(), nullptr)) == bits(value);
-  };
-  // All again for each: what fewer digits give back, more may not (next to a power of two).
-  while (style.digits < 8 && !std::all_of(values.begin(), values.end(), given_back)) ++style.digits;
-  return style;
+  return y;
 }
 
-std::string float_text(double value, const Style& style) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::string text = digits_of(value, style);
-  if (style.digits == 0) return text.insert(std::min(text.find('e'), text.size()), ".");
-  if (style.exponent) return text;
-  const std::size_t kept = text.find_last_not_of('0') + 1;
-  return text.replace(kept, std::string::npos, text.size() - kept, ' ');
-}
-
-/// Which elements are shown, row-major: of a long dimension both ends.
-std::vector<std::size_t> shown_elements(const Shape& shape, const Shape& shown) {
-  std::vector<std::size_t> elements;
-  const Strides strides = contiguous_strides(shape);
-  const auto walk = [&](auto&& self, int dim, std::int64_t offset) -> void {
-    if (dim == shape.size()) return elements.push_back(static_cast<std::size_t>(offset));
-    for (std::int64_t i = 0; i < shown[dim]; ++i) {
-      const bool tail = shown[dim] < shape[dim] && i >= kEdge;
-      self(self, dim + 1, offset + (tail ? shape[dim] - shown[dim] + i : i) * strides[dim]);
-    }
-  };
-  walk(walk, 0, 0);
-  return elements;
-}
-
-/// The elements of these places, converted on the host: the device may not know the dtype of the text.
-std::vector<Scalar> pick(const Tensor& x, const std::vector<std::size_t>& elements) {
+/// The elements as the host has them: the device may not know the dtype of the text.
+std::vector<Scalar> elements_of(const Tensor& x) {
   const auto size = static_cast<std::size_t>(size_of(x.dtype()));
   std::vector<std::byte> bytes(static_cast<std::size_t>(x.numel()) * size);
   x.read(bytes);
-  std::vector<Scalar> picked;
-  for (const std::size_t i : elements)
-    picked.push_back(read_scalar(x.dtype(), bytes.data() + i * size));
-  return picked;
-}
-
-std::vector<std::string> float_texts(const std::vector<Scalar>& elements, DType dtype) {
-  std::vector<double> values;
-  for (const Scalar& element : elements) values.push_back(element.to_double());
-  const Style style = style_for(values, dtype);
-  std::vector<std::string> texts;
-  for (const double value : values) texts.push_back(float_text(value, style));
-  return texts;
+  std::vector<Scalar> elements;
+  for (std::size_t at = 0; at < bytes.size(); at += size) {
+    elements.push_back(read_scalar(x.dtype(), bytes.data() + at));
+  }
+  return elements;
 }
 
 std::string integer_text(const Scalar& value, DType dtype) {
@@ -96,16 +59,18 @@ std::string integer_text(const Scalar& value, DType dtype) {
                       : fmt::format("{}", value.to_int64());
 }
 
-/// The shown elements, padded to one width.
-std::vector<std::string> texts_of(const Tensor& x, const std::vector<std::size_t>& elements) {
-  const std::vector<Scalar> values = pick(x, elements);
+/// The elements, padded to one width.
+std::vector<std::string> texts_of(const Tensor& x, const PrintOptions& options) {
+  const std::vector<Scalar> elements = elements_of(x);
   std::vector<std::string> texts;
   if (is_floating(x.dtype())) {
-    texts = float_texts(values, x.dtype());
+    std::vector<double> values;
+    for (const Scalar& element : elements) values.push_back(element.to_double());
+    texts = float_texts(values, x.dtype(), options);
   } else {
-    for (const Scalar& value : values) texts.push_back(integer_text(value, x.dtype()));
+    for (const Scalar& element : elements) texts.push_back(integer_text(element, x.dtype()));
   }
-  std::size_t width = 0;
+  std::size_t width = x.dtype() == bool_ ? 5 : 0;  // of "false", whether there is one or not
   for (const std::string& text : texts) width = std::max(width, text.size());
   for (std::string& text : texts) text.insert(0, width - text.size(), ' ');
   return texts;
@@ -114,44 +79,100 @@ std::vector<std::string> texts_of(const Tensor& x, const std::vector<std::size_t
 /// Writes nested brackets over the texts of the elements that are shown.
 class Layout {
  public:
-  Layout(const Shape& shape, const Shape& shown, std::vector<std::string> texts)
-      : shape_(shape), shown_(shown), texts_(std::move(texts)) {}
+  Layout(const Shape& shape, std::int64_t edge, std::size_t line_width, std::vector<std::string> texts)
+      : shape_(shape), edge_(edge), line_width_(line_width), texts_(std::move(texts)) {}
 
   std::string write(int dim) {
-    if (dim == shape_.size()) return texts_[next_++];
-    const bool innermost = dim + 1 == shape_.size();
-    const std::string newline(static_cast<std::size_t>(shape_.size() - dim - 1), '\n');
-    const std::string separator =
-        innermost ? " " : newline + std::string(static_cast<std::size_t>(dim) + 1, ' ');
-    std::string out = "[";
-    for (std::int64_t i = 0; i < shown_[dim]; ++i) {
-      if (i > 0) out += separator;
-      if (shown_[dim] < shape_[dim] && i == kEdge) out += "..." + separator;
-      out += write(dim + 1);
-    }
-    return out + "]";
+    return "[" + (dim + 1 == shape_.size() ? write_row(dim) : write_rows(dim)) + "]";
   }
 
  private:
-  const Shape& shape_;
-  const Shape& shown_;
+  static std::string indent(int dim) { return std::string(static_cast<std::size_t>(dim) + 1, ' '); }
+
+  /// Calls show() for each element of the dimension that is shown, cut() for the others at once, and
+  /// separate() between them.
+  template <class Show, class Cut, class Separate>
+  void walk(int dim, Show show, Cut cut, Separate separate) {
+    const bool short_of = is_cut(shape_[dim], edge_);
+    const std::int64_t count = short_of ? 2 * edge_ : shape_[dim];
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (i > 0) separate();
+      if (short_of && i == edge_) {
+        cut();
+        separate();
+      }
+      show();
+    }
+  }
+
+  std::string write_rows(int dim) {
+    const auto empty_lines = static_cast<std::size_t>(shape_.size() - dim - 1);
+    std::string out;
+    walk(
+        dim, [&] { out += write(dim + 1); }, [&] { out += "..."; },
+        [&] { out += std::string(empty_lines, '\n') + indent(dim); });
+    return out;
+  }
+
+  /// Elements in lines of at most line_width_, room for the brackets that may follow included.
+  std::string write_row(int dim) {
+    const std::size_t start = indent(dim).size();
+    const std::size_t room = line_width_ > start ? line_width_ - start : 0;
+    std::string out, line = indent(dim);
+    const auto add = [&](const std::string& word) {
+      if (line.size() > start && line.size() + word.size() > room) {
+        out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+        line = indent(dim);
+      }
+      line += word;
+    };
+    walk(dim, [&] { add(texts_[next_++]); }, [&] { add("..."); }, [&] { line += ' '; });
+    return (out + line).substr(start);
+  }
+
+  const Shape shape_;
+  const std::int64_t edge_;
+  const std::size_t line_width_;
   std::vector<std::string> texts_;
   std::size_t next_ = 0;
 };
 
+std::string elements_text(const Tensor& x, const PrintOptions& options) {
+  if (x.numel() == 0) return "[]";
+  if (x.rank() == 0) {
+    const Scalar value = x.item_scalar();
+    return is_floating(x.dtype()) ? float_text(value.to_double(), x.dtype(), options)
+                                  : integer_text(value, x.dtype());
+  }
+  const std::int64_t edge = x.numel() > options.threshold ? options.edge_items : x.numel();
+  return Layout(x.shape(), edge, static_cast<std::size_t>(options.line_width),
+                texts_of(corners(x, edge), options))
+      .write(0);
+}
+
 }  // namespace
+
+void set_print_options(const PrintOptions& options) {
+  const auto at_least = [](const char* field, std::int64_t value, std::int64_t least) {
+    require(value >= least, "[set_print_options] {} is {}, must be at least {}", field, value, least);
+  };
+  at_least("precision", options.precision, 0);
+  at_least("threshold", options.threshold, 0);
+  at_least("edge_items", options.edge_items, 1);
+  at_least("line_width", options.line_width, 1);
+  const std::lock_guard lock(options_mutex);
+  current_options() = options;
+}
+
+PrintOptions print_options() {
+  const std::lock_guard lock(options_mutex);
+  return current_options();
+}
 
 std::string Tensor::to_string() const {
   if (!defined()) return "undefined";
-  Shape shown = shape();
-  if (numel() > kSummarised) {
-    for (std::int64_t& extent : shown) extent = std::min(extent, 2 * kEdge);
-  }
-  std::string out = "[]";
-  if (numel() > 0) {  // nothing is walked where there is nothing, however long the other dimensions are
-    out = Layout(shape(), shown, texts_of(detach(), shown_elements(shape(), shown))).write(0);
-  }
-  const bool usual = dtype() == f32 || dtype() == i64 || dtype() == bool_;
+  std::string out = elements_text(detach(), print_options());
+  const bool usual = dtype() == default_dtype() || dtype() == i64 || dtype() == bool_;
   if (numel() == 0) out += fmt::format(", shape={}", tenon::to_string(shape()));
   if (!usual) out += fmt::format(", dtype={}", name(dtype()));
   if (device() != default_device()) out += fmt::format(", device={}", device().name());

@@ -1,4 +1,9 @@
 // The handle, its properties, and allocation.
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
 #include <tenon/tensor.h>
 
 #include "core/autograd/record.h"
@@ -51,12 +56,16 @@ std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype) {
   return bytes;
 }
 
-Tensor allocate(const Shape& shape, DType dtype, Device device) {
-  const std::int64_t bytes = byte_count(device.name(), shape, dtype);
+void require_stored(std::string_view op, DType dtype, Device device) {
   const std::uint32_t stored = device.state().limits().storage_dtypes;
   if ((stored >> static_cast<int>(dtype) & 1u) == 0) {
-    fail(ErrorKind::Unsupported, "[empty] {} does not store {}", device.name(), name(dtype));
+    fail(ErrorKind::Unsupported, "[{}] {} does not store {}", op, device.name(), name(dtype));
   }
+}
+
+Tensor allocate(const Shape& shape, DType dtype, Device device) {
+  const std::int64_t bytes = byte_count(device.name(), shape, dtype);
+  require_stored("empty", dtype, device);
   auto storage = device.state().pool().allocate(static_cast<std::uint64_t>(bytes));
   Tensor x(new detail::TensorImpl);
   detail::TensorImpl& impl = *x.impl();
@@ -85,14 +94,31 @@ void require_fits(std::string_view op, Scalar value, DType dtype) {
   fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, value.to_int64(), name(dtype));
 }
 
+/// Whether no two elements lie in one place, as far as sorted strides tell: each is beyond all that the
+/// smaller ones reach together.
+static bool has_elements_apart(const Shape& shape, const Strides& strides) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;  // stride, extent
+  for (int d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 0) return true;
+    if (shape[d] > 1) steps.emplace_back(std::abs(strides[d]), shape[d]);
+  }
+  std::sort(steps.begin(), steps.end());
+  std::int64_t reached = 0;
+  for (const auto& [stride, extent] : steps) {
+    if (stride <= reached) return false;
+    reached += stride * (extent - 1);
+  }
+  return true;
+}
+
 void require_writable(std::string_view op, const Tensor& x) {
   const detail::TensorImpl& impl = *x.impl();
-  for (int d = 0; d < impl.shape.size(); ++d) {
-    require(
-        impl.shape[d] <= 1 || impl.strides[d] != 0,
-        "[{}] {} with strides {} shares elements, so it can't be written in place; clone() it first",
-        op, to_string(impl.shape), to_string(impl.strides));
-  }
+  require(!impl.storage->read_only,
+          "[{}] the tensor was imported read-only, so it can't be written in place; clone() it first",
+          op);
+  require(has_elements_apart(impl.shape, impl.strides),
+          "[{}] {} with strides {} shares elements, so it can't be written in place; clone() it first",
+          op, to_string(impl.shape), to_string(impl.strides));
 }
 
 void mark_written(Tensor& x) {
@@ -125,16 +151,8 @@ std::uint64_t Tensor::version() const {
   return impl_of(*this, "version").storage->version;
 }
 
-void* Tensor::data_pointer(DType dtype) const {
-  const detail::TensorImpl& impl = impl_of(*this, "data");
-  if (impl.dtype != dtype) detail::wrong_element(impl.dtype, dtype);
-  const runtime::Storage& storage = *impl.storage;
-  const bool shared = storage.device->synchronous() && storage.memory.host_ptr != nullptr;
-  require(shared, "[data] the host can't share memory of {}; copy with to_vector()", device().name());
-  require(is_contiguous(),
-          "[data] the elements of {} with strides {} are not contiguous; take contiguous()",
-          tenon::to_string(impl.shape), tenon::to_string(impl.strides));
-  return static_cast<std::byte*>(storage.memory.host_ptr) + impl.offset * size_of(dtype);
+bool Tensor::is_read_only() const {
+  return impl_of(*this, "is_read_only").storage->read_only;
 }
 
 void Tensor::set_data(const Tensor& other) {
@@ -151,10 +169,6 @@ void Tensor::set_data(const Tensor& other) {
 }
 
 namespace detail {
-
-void wrong_element(DType dtype, DType asked) {
-  fail(ErrorKind::InvalidArgument, "[data] the tensor holds {}, not {}", name(dtype), name(asked));
-}
 
 void ragged(std::int64_t expected, std::int64_t found) {
   fail(ErrorKind::InvalidArgument, "[tensor] the lists are ragged: one has {} elements, another {}",

@@ -1,29 +1,14 @@
 // Views: new shape, strides and offset on the same storage; each one's gradient is the reverse view.
 #include <algorithm>
-#include <array>
+#include <optional>
 
 #include <tenon/ops.h>
 
-#include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/tensor/impl.h"
+#include "core/tensor/view.h"
 
 namespace tenon {
 namespace {
-
-using autograd::needs_record;
-using autograd::record;
-
-/// `backward` maps the view's gradient to x's.
-template <class F>
-Tensor recorded(std::string_view op, const Tensor& x, Tensor view, F backward) {
-  view.impl()->node_version = view.version();
-  if (needs_record({&x, 1})) {
-    record(op, {&x, 1}, {&view, 1},
-           [backward](std::span<const Tensor> dy) { return std::vector<Tensor>{backward(dy[0])}; });
-  }
-  return view;
-}
 
 /// Strides for `to` on the same elements in the same order, or nothing where they don't exist: each
 /// run of dimensions that is contiguous in itself is split or merged on its own.
@@ -53,8 +38,8 @@ std::optional<Strides> strides_for(const Shape& from, const Strides& strides, co
   return result;
 }
 
-/// `shape` with its -1 replaced by what is left over.
-Shape inferred(std::string_view op, const Tensor& x, Shape shape) {
+/// `shape`, of as many elements as `from`, with its -1 replaced by what is left over.
+Shape inferred(std::string_view op, const Shape& from, Shape shape) {
   int unknown = -1;
   std::int64_t known = 1;
   for (int d = 0; d < shape.size(); ++d) {
@@ -67,11 +52,10 @@ Shape inferred(std::string_view op, const Tensor& x, Shape shape) {
     require(unknown < 0, "[{}] {} has more than one -1", op, to_string(shape));
     unknown = d;
   }
-  const std::int64_t count = x.numel();
+  const std::int64_t count = numel(from);
   if (unknown >= 0 && known > 0 && count % known == 0) shape[unknown] = count / known;
   require(std::count(shape.begin(), shape.end(), -1) == 0 && numel(shape) == count,
-          "[{}] {} elements of shape {} don't fit {}", op, count, to_string(x.shape()),
-          to_string(shape));
+          "[{}] {} elements of shape {} don't fit {}", op, count, to_string(from), to_string(shape));
   return shape;
 }
 
@@ -90,21 +74,10 @@ Range clamp(const Slice& slice, std::int64_t extent) {
   return {start, span <= 0 ? 0 : (span - 1) / size + 1, step};
 }
 
-/// Zeros of `shape` with dy where the slice was: the reverse of slice.
-Tensor unslice(const Tensor& dy, const Shape& shape, int dim, const Slice& range) {
-  Tensor dx = zeros(shape, {.dtype = dy.dtype(), .device = dy.device()});
-  {
-    const NoGrad guard;
-    dx.slice(dim, range).copy_(dy);
-  }
-  return recorded("slice_backward", dy, dx,
-                  [dim, range](const Tensor& ddx) { return ddx.slice(dim, range); });
-}
-
 }  // namespace
 
 Tensor Tensor::view(Shape shape) const {
-  shape = inferred("view", *this, shape);
+  shape = inferred("view", this->shape(), shape);
   const auto strides = strides_for(this->shape(), this->strides(), shape);
   require(strides.has_value(), "[view] shape {} with strides {} can't be seen as {}; use reshape",
           tenon::to_string(this->shape()), tenon::to_string(this->strides()), tenon::to_string(shape));
@@ -113,8 +86,31 @@ Tensor Tensor::view(Shape shape) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  shape = inferred("reshape", *this, shape);
+  shape = inferred("reshape", this->shape(), shape);
   return strides_for(this->shape(), this->strides(), shape) ? view(shape) : contiguous().view(shape);
+}
+
+Tensor Tensor::flatten(int start, int end) const {
+  if (rank() == 0) return reshape({1});
+  const int first = checked_dim("flatten", start, rank()), last = checked_dim("flatten", end, rank());
+  require(first <= last, "[flatten] dimension {} comes after {}", start, end);
+  Shape merged;
+  std::int64_t count = 1;
+  for (int d = 0; d < rank(); ++d) {
+    const bool inside = d >= first && d <= last;
+    if (inside) count *= shape()[d];
+    if (!inside || d == last) merged.push_back(inside ? count : shape()[d]);
+  }
+  return reshape(merged);
+}
+
+Tensor Tensor::unflatten(int dim, const Dims& sizes) const {
+  const int d = checked_dim("unflatten", dim, rank());
+  const Dims parts = inferred("unflatten", {shape()[d]}, sizes);
+  Shape shape = this->shape();
+  shape.erase(d);
+  for (int i = 0; i < parts.size(); ++i) shape.insert(d + i, parts[i]);
+  return view(shape);
 }
 
 Tensor Tensor::permute(const Dims& dims) const {
@@ -142,6 +138,36 @@ Tensor Tensor::transpose(int dim0, int dim1) const {
   return permute(dims);
 }
 
+Tensor Tensor::t(const char* op, int most) const {
+  require(rank() >= 2 && rank() <= most, "[{}] {} is no matrix; use permute()", op,
+          tenon::to_string(shape()));
+  return transpose(-2, -1);
+}
+
+Tensor Tensor::movedim(const Dims& from, const Dims& to) const {
+  require(from.size() == to.size(), "[movedim] {} names {} dimensions, {} names {}",
+          tenon::to_string(from), from.size(), tenon::to_string(to), to.size());
+  Dims dims = Dims::filled(rank(), -1);
+  Dims taken = Dims::filled(rank(), 0);
+  for (int i = 0; i < from.size(); ++i) {
+    const int source = checked_dim("movedim", from[i], rank());
+    const int target = checked_dim("movedim", to[i], rank());
+    require(taken[source] == 0, "[movedim] dimension {} is named twice in {}", source,
+            tenon::to_string(from));
+    require(dims[target] == -1, "[movedim] dimension {} is named twice in {}", target,
+            tenon::to_string(to));
+    dims[target] = source;
+    taken[source] = 1;
+  }
+  int next = 0;
+  for (std::int64_t& d : dims) {
+    if (d != -1) continue;
+    while (taken[next] != 0) ++next;
+    d = next++;
+  }
+  return permute(dims);
+}
+
 Tensor Tensor::slice(int dim, Slice range) const {
   const int d = checked_dim("slice", dim, rank());
   require(range.step != 0, "[slice] the step is 0");
@@ -152,9 +178,11 @@ Tensor Tensor::slice(int dim, Slice range) const {
   const std::int64_t offset = impl_->offset + (r.count > 0 ? r.start * strides[d] : 0);
   shape[d] = r.count;
   strides[d] = r.count > 1 ? strides[d] * r.step : strides[d];
-  return recorded(
-      "slice", *this, make_view(*this, shape, strides, offset),
-      [from = this->shape(), d, range](const Tensor& dy) { return unslice(dy, from, d, range); });
+  return recorded("slice", *this, make_view(*this, shape, strides, offset),
+                  [from = this->shape(), d, range](const Tensor& dy) {
+                    return placed("slice_backward", dy, from,
+                                  [d, range](const Tensor& dx) { return dx.slice(d, range); });
+                  });
 }
 
 Tensor Tensor::select(int dim, std::int64_t index) const {
@@ -166,7 +194,25 @@ Tensor Tensor::select(int dim, std::int64_t index) const {
   return slice(d, {start, start + 1, 1}).squeeze(d);
 }
 
-Tensor Tensor::expand(const Shape& shape) const {
+Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
+  const int d = checked_dim("narrow", dim, rank());
+  const std::int64_t extent = shape()[d], first = start < 0 ? start + extent : start;
+  require(first >= 0 && first <= extent && length >= 0 && length <= extent - first,
+          "[narrow] {} elements from {} on are out of range for extent {}", length, start, extent);
+  return slice(d, {first, first + length, 1});
+}
+
+/// `shape` with each -1 replaced by the extent that it keeps of `from`.
+static Shape kept(const Shape& from, Shape shape) {
+  const int lead = shape.size() - from.size();
+  for (int d = std::max(lead, 0); d < shape.size(); ++d) {
+    if (shape[d] == -1) shape[d] = from[d - lead];
+  }
+  return shape;
+}
+
+Tensor Tensor::expand(const Shape& asked) const {
+  const Shape shape = kept(this->shape(), asked);
   tenon::numel(shape);  // extents must be countable
   require(shape.size() >= rank() && broadcast("expand", this->shape(), shape) == shape,
           "[expand] {} does not stretch to {}", tenon::to_string(this->shape()),
@@ -180,16 +226,31 @@ Tensor Tensor::expand(const Shape& shape) const {
                   [from = this->shape()](const Tensor& dy) { return sum_to(dy, from); });
 }
 
-Tensor Tensor::squeeze(int dim) const {
-  const int d = checked_dim("squeeze", dim, rank());
-  require(shape()[d] == 1, "[squeeze] dimension {} of {} has not extent 1", d,
-          tenon::to_string(shape()));
-  Shape shape = this->shape();
-  Strides strides = this->strides();
-  shape.erase(d);
-  strides.erase(d);
+Tensor Tensor::squeeze(const Dims& dims) const {
+  Dims gone = Dims::filled(rank(), 0);
+  for (const std::int64_t dim : dims) {
+    const int d = checked_dim("squeeze", dim, rank());
+    require(shape()[d] == 1, "[squeeze] dimension {} of {} has not extent 1", d,
+            tenon::to_string(shape()));
+    gone[d] = 1;
+  }
+  Shape shape;
+  Strides strides;
+  for (int d = 0; d < rank(); ++d) {
+    if (gone[d] != 0) continue;
+    shape.push_back(this->shape()[d]);
+    strides.push_back(this->strides()[d]);
+  }
   return recorded("squeeze", *this, make_view(*this, shape, strides, impl_->offset),
-                  [d](const Tensor& dy) { return dy.unsqueeze(d); });
+                  [from = this->shape()](const Tensor& dy) { return dy.reshape(from); });
+}
+
+Tensor Tensor::squeeze() const {
+  Dims ones;
+  for (int d = 0; d < rank(); ++d) {
+    if (shape()[d] == 1) ones.push_back(d);
+  }
+  return squeeze(ones);
 }
 
 Tensor Tensor::unsqueeze(int dim) const {

@@ -39,11 +39,16 @@ std::int32_t mem_alloc(TenonDevice* device, std::uint32_t, std::uint64_t bytes, 
   if (code != TENON_OK) return code;
   mem->handle = reinterpret_cast<std::uintptr_t>(::operator new(bytes, kAlignment));
   mem->bytes = bytes;
+  if (device->maps_memory) mem->host_ptr = address(mem->handle, 0);
   return code;
 }
 void mem_free(TenonDevice* device, std::uint64_t handle) {
   ++device->frees;
   ::operator delete(address(handle, 0), kAlignment);
+}
+
+std::int32_t mem_import(TenonDevice* device, const TenonImport* what, TenonMem* mem) {
+  return device->on_import ? device->on_import(*what, *mem) : std::int32_t{TENON_UNSUPPORTED};
 }
 
 std::int32_t copy(TenonDevice* device, TenonStream*, const TenonCopy* copies, std::uint32_t count) {
@@ -102,6 +107,7 @@ TenonPlugin make_table(bool asynchronous) {
   t.device_close = [](TenonDevice* device) { ++device->closed; };
   t.mem_alloc = mem_alloc;
   t.mem_free = mem_free;
+  t.mem_import = mem_import;
   t.copy = copy;
   t.prepare = prepare;
   t.launch = launch;

@@ -19,8 +19,11 @@
 struct TenonDevice {
   std::function<std::int32_t()> on_mem_alloc, on_copy, on_create, on_signal, on_prepare;
   std::function<std::int32_t(const TenonLaunch&)> on_launch;
+  std::function<std::int32_t(const TenonImport&, TenonMem&)> on_import;  ///< without: unsupported
   std::function<std::int32_t()> on_query;
   std::function<std::int32_t(std::int64_t timeout_ns)> on_sync;
+
+  bool maps_memory = false;  ///< the host sees what is allocated
 
   std::atomic<int> calls{0};  ///< of any function that a lost device is not to be asked
   std::atomic<int> frees{0}, released{0}, destroyed{0}, closed{0};

@@ -240,11 +240,65 @@ TEST_P(Index, RefusesWrongOperands) {
   EXPECT_EQ(text([&] { embedding(x.select(0, 0), tensor({0}, here_)); }),
             invalid_argument("[embedding] weight is (rows, width), not (3,)"));
   EXPECT_EQ(text([&] { embedding(Tensor(), index); }).kind, ErrorKind::InvalidArgument);
-  Tensor leaf = zeros({4, 3}, here_);
-  leaf.set_requires_grad();
-  EXPECT_EQ(text([&] { scatter(leaf, 0, index, ones({1, 1}, here_), Scatter::max); }),
-            (Thrown{ErrorKind::Unsupported,
-                    "[scatter] max and min have no gradient yet; detach() the operands"}));
+}
+
+TEST_P(Index, RefusesWrongRows) {
+  const Tensor x = zeros({4, 3}, here_), index = tensor({0, 1}, {.dtype = i32, .device = device_});
+  EXPECT_EQ(thrown([&] { index_add(x, 1, index, zeros({4, 3}, here_)); }),
+            invalid_argument("[index_add] src is (4, 3), not (4, 2)"));
+  EXPECT_EQ(thrown([&] { index_add(x == 0, 0, index, x == 0); }),
+            invalid_argument("[index_add] bools can't be added"));
+  EXPECT_EQ(thrown([&] { index_copy(x, 0, index, zeros({2, 3}, {.dtype = i32, .device = device_})); }),
+            invalid_argument("[index_copy] x is f32 and src i32; convert one"));
+  EXPECT_EQ(thrown([&] { index_fill(x, 0, index, zeros({1}, here_)); }),
+            invalid_argument("[index_fill] value is 0-d, not (1,)"));
+  EXPECT_EQ(thrown([&] { index_fill(x, 2, index, 0); }),
+            invalid_argument("[index_fill] dimension 2 is out of range for a tensor of 2 dimensions"));
+  EXPECT_EQ(thrown([&] { take_along_dim(x, index, 0); }),
+            invalid_argument("[take_along_dim] index (2,) has not as many dimensions as (4, 3)"));
+  EXPECT_EQ(thrown([&] { take_along_dim(x, index.view({1, 2}), 0); }),
+            invalid_argument("[take_along_dim] shapes do not broadcast: (4, 3) and (4, 2)"));
+  EXPECT_EQ(thrown([&] { put_along_dim(x.slice(0, {0, 1}), index.view({2, 1}), x, 1); }),
+            invalid_argument("[put_along_dim] index (2, 1) does not broadcast to (1, 3)"));
+  EXPECT_EQ(thrown([&] { put_along_dim(x, index.view({2, 1}), zeros({1, 2, 3}, here_), 0); }),
+            invalid_argument("[put_along_dim] src (1, 2, 3) does not broadcast to (2, 3)"));
+  EXPECT_EQ(thrown([&] { take(x, x); }), invalid_argument("[take] indices are integers, not f32"));
+  EXPECT_EQ(thrown([&] { embedding(x, index, -5); }),
+            invalid_argument("[embedding] padding -5 is out of range for 4 rows"));
+  EXPECT_EQ(thrown([&] { one_hot(index.slice(0, {0, 0})); }),
+            invalid_argument("[one_hot] there are no elements to count the classes from; name them"));
+}
+
+TEST_P(Index, OneHotCountsItsClasses) {
+  const Tensor index = tensor({{2, 0}, {1, 2}}, {.dtype = i32, .device = device_});
+  const Array<float> wanted{{2, 2, 3}, {0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1}};
+  expect_equals(one_hot(index, -1, f32), wanted);
+  expect_equals(one_hot(index, 3, f32), wanted);
+  EXPECT_EQ(one_hot(index.slice(0, {0, 0}), 3, f32).shape(), (Shape{0, 2, 3}));
+  EXPECT_THAT(thrown([&] {
+                one_hot(index, 2, f32);
+                device_.synchronize();
+              }).text,
+              testing::StartsWith("[one_hot] index 2 is out of range for 2 rows of dimension 2 (at"));
+}
+
+TEST_P(Index, AnIndexTensorThatChangedBeforeBackwardIsNamed) {
+  Tensor weight = ones({4, 2}, here_), index = tensor({1, 3}, {.dtype = i32, .device = device_});
+  weight.set_requires_grad();
+  const Tensor y = embedding(weight, index).sum();
+  index.fill_(0);
+  EXPECT_EQ(thrown([&] { y.backward(); }),
+            invalid_argument("[embedding] a tensor that backward needs was changed in place: it is at "
+                             "version 1, 0 was saved"));
+}
+
+/// An unsigned index is read as it is, so x may be its own index.
+TEST_P(Index, ATensorIndexesItself) {
+  const Tensor x = tensor({2, 0, 1}, {.dtype = i32, .device = device_});
+  expect_equals(gather(x, 0, x), Array<std::int32_t>{{3}, {1, 2, 0}});
+  Tensor y = x.clone();
+  y.index_put_({y}, y);
+  expect_equals(y, Array<std::int32_t>{{3}, {0, 1, 2}});
 }
 
 }  // namespace

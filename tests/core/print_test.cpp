@@ -12,7 +12,9 @@
 
 #include <tenon/ops.h>
 
+#include "tests/figures/print.h"
 #include "tests/support/devices.h"
+#include "tests/support/thrown.h"
 
 namespace tenon::test {
 namespace {
@@ -136,6 +138,50 @@ TEST(Print, EveryHalfReadsBack) {
   expect_all_read_back<bfloat16>();
 }
 
+/// What is printed under options that end with the test.
+class PrintWith : public testing::Test {
+ protected:
+  ~PrintWith() override { set_print_options({}); }
+  static std::string text_with(const PrintOptions& options, const Tensor& x) {
+    set_print_options(options);
+    return text(x);
+  }
+};
+
+TEST_F(PrintWith, WhatNumPyPrints) {
+  for (const figures::Printed& row : figures::kPrinted) {
+    if (!stored(row.dtype)) continue;
+    std::vector<double> values;
+    const auto count = static_cast<std::size_t>(numel(row.shape));
+    for (std::size_t i = 0; i < count; ++i) values.push_back(row.values[i % row.values.size()]);
+    const Tensor x = from_values(std::span<const double>(values), row.shape, {.dtype = row.dtype});
+    const bool usual = row.dtype == f32 || row.dtype == i64 || row.dtype == bool_;
+    EXPECT_EQ(text_with(row.options, x),
+              row.text + (usual ? "" : ", dtype=" + std::string(name(row.dtype))));
+  }
+}
+
+TEST_F(PrintWith, ExponentsAlwaysOrNever) {
+  EXPECT_EQ(text_with({.sci = true}, tensor({1.5, -20.0})), "[ 1.5e+00 -2.0e+01]");
+  EXPECT_EQ(text_with({.sci = true}, tensor(1.5)), "1.5e+00");
+  EXPECT_EQ(text_with({.sci = false}, tensor({1e-5, 2e9})), "[         0.00001 2000000000.     ]");
+  EXPECT_EQ(text_with({.precision = 2, .sci = false}, tensor({1e-5, 1.0})), "[0. 1.]");
+  EXPECT_EQ(text_with({.sci = false}, tensor(1e-5)), "0.00001");
+}
+
+TEST_F(PrintWith, OptionsOutOfRangeAreRefused) {
+  set_print_options({.precision = 3});
+  EXPECT_EQ(thrown([] { set_print_options({.precision = -1}); }),
+            invalid_argument("[set_print_options] precision is -1, must be at least 0"));
+  EXPECT_EQ(thrown([] { set_print_options({.threshold = -5}); }),
+            invalid_argument("[set_print_options] threshold is -5, must be at least 0"));
+  EXPECT_EQ(thrown([] { set_print_options({.edge_items = 0}); }),
+            invalid_argument("[set_print_options] edge_items is 0, must be at least 1"));
+  EXPECT_EQ(thrown([] { set_print_options({.line_width = 0}); }),
+            invalid_argument("[set_print_options] line_width is 0, must be at least 1"));
+  EXPECT_EQ(print_options().precision, 3) << "they stay as they were";
+}
+
 class PrintOn : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(Devices, PrintOn, testing::ValuesIn(test_devices()), device_test_name);
@@ -149,6 +195,13 @@ TEST_P(PrintOn, NamesADeviceThatIsNotTheDefault) {
   std::ostringstream out;
   out << x.select(0, 0);
   EXPECT_EQ(out.str(), "[1 2]" + suffix);
+}
+
+TEST_P(PrintOn, ShowsTheCornersOfAnyLayout) {
+  const Tensor x = arange(1200, {.device = device(GetParam())}).reshape({30, 40}).transpose(0, 1);
+  const std::string printed = text(x);
+  EXPECT_EQ(printed.substr(0, printed.find('\n')), "[[   0   40   80 ... 1080 1120 1160]");
+  EXPECT_THAT(printed, testing::HasSubstr("\n [  39   79  119 ... 1119 1159 1199]]"));
 }
 
 TEST_P(PrintOn, PrintsTensorsOfAGraph) {

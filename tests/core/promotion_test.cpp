@@ -17,6 +17,7 @@
 
 #include <tenon/ops.h>
 
+#include "tests/figures/promotion.h"
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
 #include "tests/support/thrown.h"
@@ -49,6 +50,29 @@ TEST(Promotion, OfTwoDTypesRowByRow) {
       row >> expected;
       EXPECT_EQ(name(promote(kAll[a], b)), expected) << name(kAll[a]) << " with " << name(b);
     }
+  }
+}
+
+DType dtype_of_name(const std::string& text) {
+  return *std::find_if(kAll.begin(), kAll.end(), [&](DType d) { return name(d) == text; });
+}
+
+/// What the array API standard decides, NumPy says too; PyTorch where it is silent; 01 where a signed
+/// integer meets u64.
+std::string decided(const figures::Promoted& row) {
+  const DType a = dtype_of_name(row.a), b = dtype_of_name(row.b);
+  if ((a == u64 && is_signed_integer(b)) || (b == u64 && is_signed_integer(a))) return "f32";
+  const bool one_kind = is_integer(a) == is_integer(b) && is_floating(a) == is_floating(b);
+  return one_kind && a != bf16 && b != bf16 ? row.by_numpy : row.by_torch;
+}
+
+TEST(Promotion, IsNumPysAndWhereThatIsSilentPyTorchs) {
+  ASSERT_EQ(figures::kPromoted.size(), kAll.size() * kAll.size());
+  for (const figures::Promoted& row : figures::kPromoted) {
+    const DType promoted = promote(dtype_of_name(row.a), dtype_of_name(row.b));
+    // bool with unsigned ones wider than u8 is where PyTorch has no answer, and NumPy one.
+    const std::string wanted = decided(row) == "-" ? row.by_numpy : decided(row);
+    EXPECT_EQ(name(promoted), wanted) << row.a << " with " << row.b;
   }
 }
 
@@ -103,6 +127,24 @@ constexpr ScalarRow kScalars[] = {
     {i64, i64, i64, f32},   {f16, f16, f16, f16}, {bf16, bf16, bf16, bf16}, {f32, f32, f32, f32},
     {f64, f64, f64, f64},
 };
+
+TEST(Promotion, OfATensorAndANumberIsPyTorchsButForTwoBools) {
+  ASSERT_EQ(figures::kPromotedByNumber.size(), 3 * kAll.size());
+  for (const figures::Promoted& row : figures::kPromotedByNumber) {
+    const DType tensor = dtype_of_name(row.a);
+    const auto own = std::find_if(std::begin(kScalars), std::end(kScalars),
+                                  [&](const ScalarRow& r) { return r.tensor == tensor; });
+    const std::string kind = row.b;
+    const DType ours = kind == "bool"  ? own->with_bool
+                       : kind == "int" ? own->with_integer
+                                       : own->with_floating;
+    if (tensor == bool_ && kind == "bool") continue;  // arithmetic of bools is of integers here
+    EXPECT_EQ(name(ours), row.by_torch) << row.a << " with " << row.b;
+    // NumPy agrees but for its default dtype, f64.
+    if (tensor == bf16 || (kind == "float" && !is_floating(tensor))) continue;
+    EXPECT_EQ(name(ours), row.by_numpy) << row.a << " with " << row.b;
+  }
+}
 
 TEST_P(PromotionOn, OpsOfATensorAndANumber) {
   for (const ScalarRow& row : kScalars) {

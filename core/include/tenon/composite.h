@@ -11,7 +11,7 @@
 #pragma GCC visibility push(default)
 namespace tenon {
 
-/// exp(x) / Σ exp(x) along one dimension, without overflow; integers become f32.
+/// exp(x) / Σ exp(x) along one dimension, without overflow; integers become the default dtype.
 Tensor softmax(const Tensor& x, int dim, std::optional<DType> dtype = {});
 /// Its logarithm.
 Tensor log_softmax(const Tensor& x, int dim, std::optional<DType> dtype = {});

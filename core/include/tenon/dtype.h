@@ -45,8 +45,14 @@ constexpr bool is_integer(DType d) {
 
 /// The dtype that both promote to: the Python array API standard's table; integer with floating
 /// gives the floating dtype, bool with anything the other, f16 with bf16 f32, u64 with a signed
-/// integer f32 (the default dtype).
+/// integer the default dtype.
 DType promote(DType a, DType b);
+
+/// What is made where nothing says which floating dtype: of floating literals, quotients and means of
+/// integers, an integer tensor with a floating number. f32 at first.
+DType default_dtype();
+/// For all threads; a floating dtype.
+void set_default_dtype(DType dtype);
 
 /// The dtype of a C++ element type: dtype_of<float> is f32.
 template <class T>

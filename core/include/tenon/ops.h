@@ -7,3 +7,5 @@
 #include <tenon/index.h>
 #include <tenon/matmul.h>
 #include <tenon/reduce.h>
+#include <tenon/scan.h>
+#include <tenon/sort.h>

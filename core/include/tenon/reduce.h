@@ -18,7 +18,7 @@ Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
 /// The product of the elements, in the dtypes of sum; its gradient is right among zeros too.
 Tensor prod(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
-/// Integers become f32; over nothing NaN.
+/// Integers become the default dtype; over nothing NaN.
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
 /// sum and mean of what is not NaN.
@@ -65,7 +65,7 @@ Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Whether no element is zero; bool, true over nothing.
 Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 
-// --- Moments, norms; integers become f32 ---
+// --- Moments, norms; integers become the default dtype ---
 
 struct VarOptions {
   double correction = 1;  ///< the squares of n elements are divided by max(0, n - correction)

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <tenon/autograd.h>
+#include <tenon/creation.h>
 #include <tenon/data.h>
 #include <tenon/device.h>
+#include <tenon/dlpack.h>
 #include <tenon/dtype.h>
 #include <tenon/error.h>
 #include <tenon/fallback.h>

@@ -31,7 +31,7 @@ void release(TensorImpl* impl) noexcept;
 
 /// Where and as what a new tensor is made; what is left out is the default.
 struct TensorOptions {
-  std::optional<DType> dtype = {};    ///< f32, or what the values' C++ type says
+  std::optional<DType> dtype = {};    ///< default_dtype(), or what the values' C++ type says
   std::optional<Device> device = {};  ///< default_device()
   bool requires_grad = false;
 };
@@ -41,6 +41,9 @@ struct Slice {
   std::optional<std::int64_t> start = {}, stop = {};
   std::int64_t step = 1;
 };
+
+class HostView;
+class Index;  // tenon/index.h
 
 class Tensor {
  public:
@@ -85,12 +88,17 @@ class Tensor {
   /// else InvalidArgument. Valid as long as a tensor holds the storage.
   template <class T>
   std::span<T> data() {
-    return {static_cast<T*>(data_pointer(dtype_of<T>)), static_cast<std::size_t>(numel())};
+    return {static_cast<T*>(writable_pointer(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
   template <class T>
   std::span<const T> data() const {
     return {static_cast<const T*>(data_pointer(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
+  /// The elements in the host's hands as long as the result lives, on any device that maps its memory
+  /// for the host; contiguous, else InvalidArgument.
+  HostView host() const;
+  /// Imported as what is never to be written: in-place ops refuse it.
+  bool is_read_only() const;
 
   // --- Views: the same storage ---
 
@@ -98,16 +106,56 @@ class Tensor {
   Tensor reshape(Shape shape) const;
   /// A view, or InvalidArgument where the strides don't allow it.
   Tensor view(Shape shape) const;
+  /// Dimensions `start` to `end`, merged into one; a copy where the strides don't allow a view.
+  Tensor flatten(int start = 0, int end = -1) const;
+  /// Dimension `dim` split into `sizes`, one of which may be -1.
+  Tensor unflatten(int dim, const Dims& sizes) const;
   Tensor transpose(int dim0, int dim1) const;
+  /// A matrix transposed.
+  Tensor T() const { return t("T", 2); }
+  /// The last two dimensions swapped.
+  Tensor mT() const { return t("mT", kMaxRank); }
   /// Dimension i of the result is dimension dims[i] of this.
   Tensor permute(const Dims& dims) const;
+  /// Dimension from[i] goes to to[i], the others stay in their order.
+  Tensor movedim(const Dims& from, const Dims& to) const;
+  Tensor movedim(int from, int to) const { return movedim(Dims{from}, Dims{to}); }
   Tensor slice(int dim, Slice range) const;
+  /// Elements start .. start + length - 1 of a dimension.
+  Tensor narrow(int dim, std::int64_t start, std::int64_t length) const;
   /// Element `index` of a dimension, which goes away.
   Tensor select(int dim, std::int64_t index) const;
-  /// Stretches dimensions of extent 1, and new leading ones, to `shape` with stride 0.
+  /// Stretches dimensions of extent 1, and new leading ones, to `shape` with stride 0; -1 keeps an
+  /// extent.
   Tensor expand(const Shape& shape) const;
-  Tensor squeeze(int dim) const;
+  Tensor broadcast_to(const Shape& shape) const { return expand(shape); }
+  /// Without its dimensions of extent 1.
+  Tensor squeeze() const;
+  Tensor squeeze(const Dims& dims) const;
+  Tensor squeeze(int dim) const { return squeeze(Dims{dim}); }
   Tensor unsqueeze(int dim) const;
+  /// The elements whose index in dim2 is `offset` more than in dim1, as a new last dimension.
+  Tensor diagonal(std::int64_t offset = 0, int dim1 = 0, int dim2 = 1) const;
+  /// All windows of `size` elements along a dimension, `step` apart: it counts them, a new last one
+  /// runs through each. Where they overlap the view can't be written.
+  Tensor unfold(int dim, std::int64_t size, std::int64_t step) const;
+  /// Parts of `length`, the last one maybe shorter, along a dimension.
+  std::vector<Tensor> split(std::int64_t length, int dim = 0) const;
+  /// Parts of these lengths, which add up to the extent.
+  std::vector<Tensor> split(const std::vector<std::int64_t>& lengths, int dim = 0) const;
+  /// At most `count` parts of one length, the last one maybe shorter.
+  std::vector<Tensor> chunk(std::int64_t count, int dim = 0) const;
+  /// select() at each index.
+  std::vector<Tensor> unbind(int dim = 0) const;
+
+  // --- Index expressions, see tenon/index.h ---
+
+  /// x[indices] by NumPy's rules: a view, or a copy where an index is a tensor.
+  Tensor index(const std::vector<Index>& indices) const;
+  Tensor operator[](const Index& index) const;
+  /// x[indices] = value, or += for each index, in place.
+  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& value, bool accumulate = false);
+  Tensor& index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate = false);
 
   // --- Copies ---
 
@@ -171,131 +219,62 @@ class Tensor {
 
  private:
   void* data_pointer(DType dtype) const;
+  void* writable_pointer(DType dtype);
+  Tensor t(const char* op, int most) const;
   detail::TensorImpl* impl_;
 };
 
+/// A tensor's elements in the host's hands: made when all work on them has finished, and until it dies
+/// no work may be given that uses them. A host's writes are not recorded: what was recorded of the
+/// tensor before can't be used for gradients after them.
+class HostView {
+ public:
+  explicit HostView(Tensor tensor);
+  HostView(const HostView&) = delete;
+  HostView& operator=(const HostView&) = delete;
+  ~HostView();
+
+  /// Row-major; T must be the dtype's C++ type.
+  template <class T>
+  std::span<T> data() {
+    return {static_cast<T*>(writable_pointer(dtype_of<T>)), static_cast<std::size_t>(tensor_.numel())};
+  }
+  template <class T>
+  std::span<const T> data() const {
+    return {static_cast<const T*>(pointer(dtype_of<T>)), static_cast<std::size_t>(tensor_.numel())};
+  }
+
+ private:
+  void* pointer(DType dtype) const;
+  void* writable_pointer(DType dtype);
+  Tensor tensor_;
+  bool writes_ = false;
+};
+
+/// Views of the shape that all of them broadcast to.
+std::vector<Tensor> broadcast_tensors(std::span<const Tensor> tensors);
+/// x, or a view of at least one dimension,
+Tensor atleast_1d(const Tensor& x);
+/// of two, new ones in front,
+Tensor atleast_2d(const Tensor& x);
+/// of three: (N) as (1, N, 1), (M, N) as (M, N, 1).
+Tensor atleast_3d(const Tensor& x);
+
+// --- Text ---
+
+/// How tensors are printed: as NumPy does, whose names these are.
+struct PrintOptions {
+  int precision = 8;              ///< digits after the point, at most
+  std::int64_t threshold = 1000;  ///< beyond so many elements only the edges are shown,
+  std::int64_t edge_items = 3;    ///< so many at each end of a dimension
+  int line_width = 75;
+  std::optional<bool> sci = {};  ///< with exponents always, or never; else where they are needed
+};
+/// For all threads.
+void set_print_options(const PrintOptions& options);
+PrintOptions print_options();
+
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
-
-// --- Creation ---
-
-/// Elements are not set.
-Tensor empty(const Shape& shape, TensorOptions options = {});
-Tensor full(const Shape& shape, Scalar value, TensorOptions options = {});
-Tensor zeros(const Shape& shape, TensorOptions options = {});
-Tensor ones(const Shape& shape, TensorOptions options = {});
-Tensor empty_like(const Tensor& x);
-Tensor zeros_like(const Tensor& x);
-Tensor ones_like(const Tensor& x);
-/// 0, 1, .. count - 1; i64 unless told otherwise. InvalidArgument where an integer dtype ends before.
-Tensor arange(std::int64_t count, TensorOptions options = {});
-/// A copy of row-major `bytes`, of which there are numel(shape) times the element's.
-Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options);
-/// A copy of `values`, row-major; the dtype is T's unless options say another.
-template <class T>
-Tensor from_values(std::span<const T> values, const Shape& shape, const TensorOptions& options = {});
-
-namespace detail {
-[[noreturn]] void ragged(std::int64_t expected, std::int64_t found);
-/// An element in a vector that always has contiguous storage, of bool too.
-template <class T>
-struct Plain {
-  T value;
-};
-template <class T>
-struct Nested {
-  using Element = T;
-  static void measure(const T&, Shape&) {}
-  static void flatten(const T& value, const Shape&, int, std::vector<Plain<T>>& out) {
-    out.push_back({value});
-  }
-};
-template <class T>
-struct Nested<Plain<T>> {
-  using Element = T;
-};
-template <class L>
-struct Nested<std::initializer_list<L>> {
-  using Element = typename Nested<L>::Element;
-  static void measure(const std::initializer_list<L>& list, Shape& shape) {
-    shape.push_back(static_cast<std::int64_t>(list.size()));
-    if (list.size() > 0) Nested<L>::measure(*list.begin(), shape);
-  }
-  static void flatten(const std::initializer_list<L>& list, const Shape& shape, int depth,
-                      std::vector<Plain<Element>>& out) {
-    const auto count = static_cast<std::int64_t>(list.size());
-    if (count != shape[depth]) ragged(shape[depth], count);
-    for (const auto& item : list) Nested<L>::flatten(item, shape, depth + 1, out);
-  }
-};
-/// The dtype that literals of a C++ type get.
-template <class T>
-constexpr DType literal_dtype() {
-  if constexpr (FloatingNumber<T>)
-    return f32;
-  else if constexpr (std::is_same_v<T, bool>)
-    return bool_;
-  else
-    return i64;
-}
-/// from_bytes of elements of dtype `from`, converted on the host to what options say.
-Tensor from_elements(std::span<const std::byte> bytes, DType from, const Shape& shape,
-                     const TensorOptions& options);
-template <class T>
-Tensor from_plain(std::span<const T> values, const Shape& shape, DType dtype, TensorOptions options) {
-  options.dtype = options.dtype.value_or(dtype);
-  return from_elements(std::as_bytes(values), dtype_of<typename Nested<T>::Element>, shape, options);
-}
-template <class List>
-Tensor from_literals(const List& list, const TensorOptions& options) {
-  using Element = typename Nested<List>::Element;
-  Shape shape;
-  std::vector<Plain<Element>> values;
-  Nested<List>::measure(list, shape);
-  Nested<List>::flatten(list, shape, 0, values);
-  return from_plain(std::span<const Plain<Element>>(values), shape, literal_dtype<Element>(), options);
-}
-}  // namespace detail
-
-/// tensor(1.5f), tensor({1, 2, 3}), tensor({{1.0, 2.0}, {3.0, 4.0}}): the dtype is f32 for floating
-/// values, i64 for integers and bool for bools, unless options say another.
-Tensor tensor(Scalar value, TensorOptions options = {});
-template <class T>
-Tensor tensor(std::initializer_list<T> values, TensorOptions options = {});
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOptions options = {});
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> values,
-              TensorOptions options = {});
-/// A vector of any type that a dtype has; the dtype is the element's.
-template <class T>
-Tensor tensor(const std::vector<T>& values, TensorOptions options = {}) {
-  const Shape shape{static_cast<std::int64_t>(values.size())};
-  if constexpr (std::is_same_v<T, bool>) {  // a vector of bool has no elements to point at
-    std::vector<detail::Plain<bool>> plain;
-    for (const bool value : values) plain.push_back({value});
-    return detail::from_plain(std::span<const detail::Plain<bool>>(plain), shape, bool_, options);
-  } else {
-    return from_values(std::span<const T>(values), shape, options);
-  }
-}
-
-template <class T>
-Tensor from_values(std::span<const T> values, const Shape& shape, const TensorOptions& options) {
-  return detail::from_plain(values, shape, dtype_of<T>, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<T> values, TensorOptions options) {
-  return detail::from_literals(values, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOptions options) {
-  return detail::from_literals(values, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> values,
-              TensorOptions options) {
-  return detail::from_literals(values, options);
-}
 
 namespace detail {
 [[noreturn]] void wrong_element(DType dtype, DType asked);
@@ -318,3 +297,5 @@ std::vector<T> Tensor::to_vector() const {
 
 }  // namespace tenon
 #pragma GCC visibility pop
+
+#include <tenon/creation.h>  // a tensor is of no use without

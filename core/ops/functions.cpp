@@ -1,4 +1,4 @@
-#include "core/ops/formulas.h"
+#include "core/ops/functions.h"
 
 #include <cmath>
 #include <numbers>

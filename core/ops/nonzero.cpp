@@ -1,0 +1,182 @@
+// What is true in a mask: counted by a scan, gathered by a scatter of positions, with one read of the
+// count.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <tenon/autograd.h>
+#include <tenon/ops.h>
+
+#include "core/base/fail.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/places.h"
+#include "core/ops/run.h"
+#include "core/tensor/impl.h"
+
+namespace tenon {
+namespace ops {
+namespace {
+
+using program::Builder;
+using program::Value;
+
+/// What counts so many elements.
+DType counter(std::int64_t count) {
+  return count <= std::numeric_limits<std::int32_t>::max() ? i32 : i64;
+}
+
+/// Whether an element is not zero, as a number to be summed.
+program::Program truth_program(DType from, DType to) {
+  Builder b;
+  b.output(cast(cast(b.input(from), bool_), to));
+  return b.build();
+}
+
+/// How many elements of a 1-D tensor, up to each and with it, are not zero: sums over 1, 2, 4, ..
+/// elements. Two buffers take turns; zeros before their first elements stand for what is not there.
+Tensor running_count(std::string_view op, const Tensor& x) {
+  const std::int64_t count = x.numel();
+  std::int64_t lead = 1;
+  while (2 * lead < count) lead *= 2;
+  const DType dtype = counter(count);
+  const Tensor buffers = allocate({2, lead + count}, dtype, x.device());
+  Tensor front = buffers.slice(1, {.start = 0, .stop = lead});
+  front.fill_(0);
+  const auto elements = [&](int buffer, std::int64_t before) {
+    return buffers.select(0, buffer).slice(0, {.start = lead - before, .stop = lead - before + count});
+  };
+  const Operands first{{elements(0, 0)}, {{x}}};
+  run(op, truth_program(x.dtype(), dtype), {&first, 1});
+  Builder b;
+  b.output(b.input(dtype) + b.input(dtype));
+  const program::Program sum = b.build();
+  int from = 0;
+  for (std::int64_t step = 1; step < count; step *= 2, from = 1 - from) {
+    const Operands operands{{elements(1 - from, 0)}, {{elements(from, 0)}, {elements(from, step)}}};
+    run(op, sum, {&operands, 1});
+  }
+  return elements(from, 0);
+}
+
+/// Of each element of x (1-D) its rank among those that are not zero, or `count` where it is none of
+/// them; and its position.
+std::pair<Tensor, Tensor> ranks(std::string_view op, const Tensor& x, const Tensor& running,
+                                std::int64_t count) {
+  const DType dtype = running.dtype();
+  Builder b;
+  const Value truth = cast(b.input(x.dtype()), bool_), upto = b.input(dtype);
+  const Value position = b.input(dtype), none = b.scalar(dtype);
+  b.output(select(truth, upto - 1.0, none));
+  b.output(position);
+  const Operands operands{
+      {allocate(x.shape(), dtype, x.device()), allocate(x.shape(), dtype, x.device())},
+      {{x}, {running}, {Tensor(), 0, {1}}},
+      {Scalar(count).bits(dtype)}};
+  run(op, b.build(), {&operands, 1});
+  return {operands.outputs[0], operands.outputs[1]};
+}
+
+/// The positions of what is not zero in x (1-D), in order.
+Tensor positions(std::string_view op, const Tensor& x) {
+  if (x.numel() == 0) return allocate({0}, counter(0), x.device());
+  const Tensor running = running_count(op, x);
+  const std::int64_t count = running.select(0, -1).item_scalar().to_int64();
+  const auto [rank, position] = ranks(op, x, running, count);
+  // One more place at the end, for all that is zero.
+  const Tensor all = allocate({count + 1}, running.dtype(), x.device());
+  run(op, Indexing{.shape = x.shape(),
+                   .dst = all,
+                   .src = position,
+                   .picks = {{rank, 0, 0}},
+                   .along = {-1},
+                   .how = TENON_SCATTER_ASSIGN});
+  return all.slice(0, {.start = 0, .stop = count});
+}
+
+/// From positions in row-major order to coordinates: position / stride % extent in each dimension.
+void split(std::string_view op, const Tensor& position, const Shape& shape,
+           const std::vector<Tensor>& coordinates) {
+  Builder b;
+  Operands operands{coordinates, {{position}}};
+  const Value p = b.input(position.dtype());
+  const Strides strides = contiguous_strides(shape);
+  for (int d = 0; d < shape.size(); ++d) {
+    const auto scalar = [&](std::int64_t value) {
+      operands.scalars.push_back(Scalar(value).bits(position.dtype()));
+      return b.scalar(position.dtype());
+    };
+    const Value upto = d + 1 < shape.size() ? p / scalar(strides[d]) : p;
+    const Value within = d > 0 ? rem(upto, scalar(shape[d])) : upto;
+    b.output(cast(within, coordinates[static_cast<std::size_t>(d)].dtype()));
+  }
+  run(op, b.build(), {&operands, 1});
+}
+
+void require_mask(std::string_view op, const Tensor& mask) {
+  const DType dtype = impl_of(mask, op).dtype;
+  require(dtype == bool_, "[{}] the mask is {}, not bool", op, name(dtype));
+}
+
+}  // namespace
+
+std::vector<Tensor> true_places(std::string_view op, const Tensor& mask, std::optional<DType> dtype) {
+  const NoGrad guard;
+  const Tensor position = positions(op, mask.detach().reshape({-1}));
+  if (mask.rank() <= 1 && dtype.value_or(position.dtype()) == position.dtype()) return {position};
+  std::vector<Tensor> coordinates;
+  for (int d = 0; d < std::max(mask.rank(), 1); ++d) {
+    coordinates.push_back(allocate(position.shape(), dtype.value_or(position.dtype()), mask.device()));
+  }
+  split(op, position, mask.rank() == 0 ? Shape{1} : mask.shape(), coordinates);
+  return coordinates;
+}
+
+}  // namespace ops
+
+Tensor nonzero(const Tensor& x) {
+  impl_of(x, "nonzero");
+  const NoGrad guard;
+  const Tensor position = ops::positions("nonzero", x.detach().reshape({-1}));
+  const Tensor rows = allocate({position.numel(), x.rank()}, i64, x.device());
+  if (x.rank() == 0) return rows;
+  std::vector<Tensor> columns;
+  for (int d = 0; d < x.rank(); ++d) columns.push_back(rows.select(1, d));
+  ops::split("nonzero", position, x.shape(), columns);
+  return rows;
+}
+
+Tensor argwhere(const Tensor& x) {
+  return nonzero(x);
+}
+
+std::vector<Tensor> where(const Tensor& condition) {
+  impl_of(condition, "where");
+  return ops::true_places("where", condition, i64);
+}
+
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  impl_of(x, "masked_select");
+  ops::require_mask("masked_select", mask);
+  const Shape shape = broadcast("masked_select", x.shape(), mask.shape());
+  return index(x.expand(shape), {mask.expand(shape)});
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
+  ops::require_mask("masked_fill", mask);
+  require(impl_of(value, "masked_fill").shape.empty(), "[masked_fill] value is 0-d, not {}",
+          to_string(value.shape()));
+  return where(mask, value.to(impl_of(x, "masked_fill").dtype), x);
+}
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
+  const DType dtype = impl_of(x, "masked_fill").dtype;
+  ops::require_mask("masked_fill", mask);
+  require_fits("masked_fill", value, dtype);
+  program::Builder b;
+  const program::Value chosen = b.input(bool_);
+  b.output(select(chosen, b.scalar(dtype), b.input(dtype)));
+  const Tensor inputs[] = {mask, x};
+  const std::uint64_t bits = value.bits(dtype);
+  return ops::apply("masked_fill", b.build(), inputs, {&bits, 1}).front();
+}
+
+}  // namespace tenon
