@@ -8,6 +8,7 @@
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/fold.h"
 #include "core/ops/neighbours.h"
 #include "core/ops/scan.h"
 #include "core/tensor/impl.h"
@@ -16,7 +17,6 @@ namespace tenon {
 namespace {
 
 using ops::Input;
-using ops::joined;
 using ops::Scan;
 using ops::without_first;
 using ops::without_last;
@@ -24,11 +24,6 @@ using program::Builder;
 using program::Program;
 using program::Value;
 using Values = std::span<const Value>;
-
-DType sum_dtype(DType dtype) {
-  if (is_floating(dtype)) return dtype;
-  return is_unsigned_integer(dtype) ? u64 : i64;
-}
 
 /// A value that is cast to one dtype after the other.
 Program cast_program(std::initializer_list<DType> dtypes) {
@@ -217,7 +212,7 @@ Tensor cumulative(std::string_view op, const Tensor& x, const CumulativeOptions&
   if (!options.include_initial) return y;
   Shape shape = x.shape();
   shape[d] = 1;
-  return joined(op, {full(shape, first, {.dtype = y.dtype(), .device = y.device()}), y}, d);
+  return cat({full(shape, first, {.dtype = y.dtype(), .device = y.device()}), y}, d);
 }
 
 }  // namespace
@@ -227,7 +222,7 @@ Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype) {
   const int d = checked_dim("cumsum", dim, std::max(x.rank(), 1));
   if (x.rank() == 0) return cumsum(x.view({1}), 0, dtype).view({});
   const Tensor y =
-      accumulated("cumsum", x, d, dtype.value_or(sum_dtype(from)),
+      accumulated("cumsum", x, d, dtype.value_or(ops::sum_dtype(from)),
                   [](Values before, Values here) { return std::vector{before[0] + here[0]}; });
   if (autograd::needs_record({&x, 1})) {
     // dx[i] = Σ dy[j] over j ≥ i
@@ -243,7 +238,7 @@ Tensor cumprod(const Tensor& x, int dim, std::optional<DType> dtype) {
   const int d = checked_dim("cumprod", dim, std::max(x.rank(), 1));
   if (x.rank() == 0) return cumprod(x.view({1}), 0, dtype).view({});
   const Tensor y =
-      accumulated("cumprod", x, d, dtype.value_or(sum_dtype(from)),
+      accumulated("cumprod", x, d, dtype.value_or(ops::sum_dtype(from)),
                   [](Values before, Values here) { return std::vector{before[0] * here[0]}; });
   record_wide("cumprod", x, y, d, cumprod_gradient);
   return y;

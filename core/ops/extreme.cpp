@@ -82,8 +82,8 @@ Tensor extreme(std::string_view op, std::uint8_t how, const Tensor& x, const Dim
 }
 
 /// The values of one dimension's extremes and their places, in one launch.
-Extreme extreme_along(std::string_view op, std::uint8_t value, std::uint8_t place, const Tensor& x,
-                      int dim, bool keepdim) {
+ValuesAndIndices extreme_along(std::string_view op, std::uint8_t value, std::uint8_t place,
+                               const Tensor& x, int dim, bool keepdim) {
   const DType dtype = impl_of(x, op).dtype;
   const int d = checked_dim(op, dim, x.rank());
   const Fold fold = fold_over(x.shape(), 1u << d, keepdim);
@@ -140,10 +140,10 @@ Tensor max(const Tensor& x) {
 Tensor min(const Tensor& x) {
   return ops::extreme("min", TENON_REDUCE_MIN, x, {}, false);
 }
-Extreme max(const Tensor& x, int dim, bool keepdim) {
+ValuesAndIndices max(const Tensor& x, int dim, bool keepdim) {
   return ops::extreme_along("max", TENON_REDUCE_MAX, TENON_REDUCE_ARGMAX, x, dim, keepdim);
 }
-Extreme min(const Tensor& x, int dim, bool keepdim) {
+ValuesAndIndices min(const Tensor& x, int dim, bool keepdim) {
   return ops::extreme_along("min", TENON_REDUCE_MIN, TENON_REDUCE_ARGMIN, x, dim, keepdim);
 }
 Tensor argmax(const Tensor& x, const Dims& dim, bool keepdim) {

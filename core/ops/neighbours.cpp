@@ -9,32 +9,6 @@
 #include "core/tensor/impl.h"
 
 namespace tenon {
-namespace ops {
-
-Tensor joined(std::string_view op, const std::vector<Tensor>& parts, int dim) {
-  Shape shape = parts.front().shape();
-  shape[dim] = 0;
-  for (const Tensor& part : parts) shape[dim] += part.size(dim);
-  const Tensor y = allocate(shape, parts.front().dtype(), parts.front().device());
-  std::vector<Slice> places;
-  std::int64_t start = 0;
-  for (const Tensor& part : parts) {
-    places.push_back({.start = start, .stop = start + part.size(dim)});
-    assign(op, y.slice(dim, places.back()), part.detach());
-    start += part.size(dim);
-  }
-  if (autograd::needs_record(parts)) {
-    autograd::record(op, parts, {&y, 1}, [places, dim](std::span<const Tensor> dy) {
-      std::vector<Tensor> gradients;
-      for (const Slice& place : places) gradients.push_back(dy[0].slice(dim, place));
-      return gradients;
-    });
-  }
-  return y;
-}
-
-}  // namespace ops
-
 namespace {
 
 using ops::without_first;
@@ -94,7 +68,7 @@ Tensor diff(const Tensor& x, const DiffOptions& options) {
     check_joinable(x, options.append, "append", d);
     parts.push_back(options.append);
   }
-  Tensor y = parts.size() == 1 ? x : ops::joined("diff", parts, d);
+  Tensor y = parts.size() == 1 ? x : cat(parts, d);
   for (std::int64_t i = 0; i < options.n && y.size(d) > 0; ++i) {
     const Tensor later = without_first(y, d), earlier = without_last(y, d);
     y = x.dtype() == bool_ ? later != earlier : later - earlier;

@@ -1,8 +1,5 @@
-// Parts of a line, and lines of parts.
+// Parts of a line.
 #pragma once
-
-#include <string_view>
-#include <vector>
 
 #include <tenon/tensor.h>
 
@@ -15,8 +12,5 @@ inline Tensor without_first(const Tensor& x, int dim) {
 inline Tensor without_last(const Tensor& x, int dim) {
   return x.slice(dim, {.stop = -1});
 }
-
-/// Parts one behind the other along dim, of one dtype and of shapes that fit; recorded.
-Tensor joined(std::string_view op, const std::vector<Tensor>& parts, int dim);
 
 }  // namespace tenon::ops

@@ -25,39 +25,6 @@ DType counter(std::int64_t count) {
   return count <= std::numeric_limits<std::int32_t>::max() ? i32 : i64;
 }
 
-/// Whether an element is not zero, as a number to be summed.
-program::Program truth_program(DType from, DType to) {
-  Builder b;
-  b.output(cast(cast(b.input(from), bool_), to));
-  return b.build();
-}
-
-/// How many elements of a 1-D tensor, up to each and with it, are not zero: sums over 1, 2, 4, ..
-/// elements. Two buffers take turns; zeros before their first elements stand for what is not there.
-Tensor running_count(std::string_view op, const Tensor& x) {
-  const std::int64_t count = x.numel();
-  std::int64_t lead = 1;
-  while (2 * lead < count) lead *= 2;
-  const DType dtype = counter(count);
-  const Tensor buffers = allocate({2, lead + count}, dtype, x.device());
-  Tensor front = buffers.slice(1, {.start = 0, .stop = lead});
-  front.fill_(0);
-  const auto elements = [&](int buffer, std::int64_t before) {
-    return buffers.select(0, buffer).slice(0, {.start = lead - before, .stop = lead - before + count});
-  };
-  const Operands first{{elements(0, 0)}, {{x}}};
-  run(op, truth_program(x.dtype(), dtype), {&first, 1});
-  Builder b;
-  b.output(b.input(dtype) + b.input(dtype));
-  const program::Program sum = b.build();
-  int from = 0;
-  for (std::int64_t step = 1; step < count; step *= 2, from = 1 - from) {
-    const Operands operands{{elements(1 - from, 0)}, {{elements(from, 0)}, {elements(from, step)}}};
-    run(op, sum, {&operands, 1});
-  }
-  return elements(from, 0);
-}
-
 /// Of each element of x (1-D) its rank among those that are not zero, or `count` where it is none of
 /// them; and its position.
 std::pair<Tensor, Tensor> ranks(std::string_view op, const Tensor& x, const Tensor& running,
@@ -79,7 +46,7 @@ std::pair<Tensor, Tensor> ranks(std::string_view op, const Tensor& x, const Tens
 /// The positions of what is not zero in x (1-D), in order.
 Tensor positions(std::string_view op, const Tensor& x) {
   if (x.numel() == 0) return allocate({0}, counter(0), x.device());
-  const Tensor running = running_count(op, x);
+  const Tensor running = cumsum(x.dtype() == bool_ ? x : x != 0, 0, counter(x.numel()));
   const std::int64_t count = running.select(0, -1).item_scalar().to_int64();
   const auto [rank, position] = ranks(op, x, running, count);
   // One more place at the end, for all that is zero.

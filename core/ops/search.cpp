@@ -47,8 +47,7 @@ Indexing reading(const Tensor& sorted, const Tensor& values) {
   return {.shape = values.shape(),
           .dst = empty_like(values),
           .src = sorted,
-          .index = {},
-          .dim = sorted.rank() - 1,
+          .picks = {{.index = {}, .dim = sorted.rank() - 1, .named = sorted.rank() - 1}},
           .along = along};
 }
 
@@ -63,14 +62,15 @@ Tensor count_before(std::string_view op, const Tensor& sorted, const Tensor& val
   const Program program = step_program(values.dtype(), place, right);
   auto step = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(n)));
   Indexing read = reading(sorted, values);
-  for (read.index = full(values.shape(), step - 1, options); step > 0; step /= 2) {
+  Tensor& index = read.picks.front().index;
+  for (index = full(values.shape(), step - 1, options); step > 0; step /= 2) {
     run(op, read);
     const Tensor inputs[] = {values, read.dst, known};
     const std::uint64_t scalars[] = {Scalar(step).bits(place), Scalar(step / 2).bits(place),
                                      Scalar(n).bits(place)};
     const auto found = run(op, program, inputs, scalars);
     known = found[0];
-    read.index = found[1];
+    index = found[1];
   }
   return known;
 }

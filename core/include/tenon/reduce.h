@@ -45,13 +45,14 @@ MinMax aminmax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// amax and amin over all.
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
-struct Extreme {
+/// Elements of a tensor, and where along the dimension they stand in it (i64).
+struct ValuesAndIndices {
   Tensor values, indices;
 };
 /// The greatest (least) elements along one dimension and where each stands, the first of equals; the
 /// gradient goes there.
-Extreme max(const Tensor& x, int dim, bool keepdim = false);
-Extreme min(const Tensor& x, int dim, bool keepdim = false);
+ValuesAndIndices max(const Tensor& x, int dim, bool keepdim = false);
+ValuesAndIndices min(const Tensor& x, int dim, bool keepdim = false);
 /// Where the greatest element stands along one dimension, or in row-major order over all: the first of
 /// equals, NaN wins; i64.
 Tensor argmax(const Tensor& x, const Dims& dim = {}, bool keepdim = false);

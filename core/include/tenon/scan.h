@@ -5,15 +5,11 @@
 #include <cstdint>
 #include <optional>
 
+#include <tenon/reduce.h>
 #include <tenon/tensor.h>
 
 #pragma GCC visibility push(default)
 namespace tenon {
-
-/// Elements of a tensor, and where along the dimension they stand in it (i64).
-struct ValuesAndIndices {
-  Tensor values, indices;
-};
 
 /// y[i] = x[0] + .. + x[i], in `dtype`, to which x is converted first; without it integers and bool are
 /// summed in i64, unsigned ones in u64.
