@@ -1,20 +1,65 @@
-// Backward: nodes in an order in which each has all its gradients, without recursion.
-#include <algorithm>
-#include <deque>
+// Backward: each node after all that use its results, without recursion.
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include <tenon/autograd.h>
 #include <tenon/memory.h>
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
+#include "core/autograd/checks.h"
+#include "core/autograd/modes.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::autograd {
 namespace {
+
+/// Whether a change of x's elements is seen by nobody but the one who holds this handle.
+bool is_exclusive(const Tensor& x) {
+  const detail::TensorImpl& impl = *x.impl();
+  return impl.references == 1 && impl.storage->references == 1 && x.is_contiguous();
+}
+
+/// Adds to what has arrived, in its memory where that can be.
+void add(Tensor& slot, const Tensor& gradient) {
+  if (!slot.defined()) {
+    slot = gradient;
+  } else if (!grad_enabled() && is_exclusive(slot)) {
+    slot += gradient;
+  } else {
+    slot = slot + gradient;
+  }
+}
+
+Tensor hooked(Tensor gradient, const GradientHooks& hooks) {
+  for (const auto& hook : hooks.all()) {
+    const Tensor other = (*hook)(gradient);
+    if (!other.defined()) continue;
+    require(other.shape() == gradient.shape() && other.dtype() == gradient.dtype() &&
+                other.device() == gradient.device(),
+            "[register_hook] the hook gave {} {} on {}, the gradient is {} {} on {}",
+            name(other.dtype()), to_string(other.shape()), other.device().name(),
+            name(gradient.dtype()), to_string(gradient.shape()), gradient.device().name());
+    gradient = other;
+  }
+  return gradient;
+}
+
+/// Adds to the leaf's grad: the first gradient is adopted, further ones are added in place, if nobody
+/// else holds what is adopted or written.
+void accumulate(Tensor leaf, Tensor gradient) {
+  const std::lock_guard lock(mutex_of(leaf));
+  Tensor& grad = leaf.impl()->grad;
+  if (grad.defined()) {
+    add(grad, gradient);
+  } else {
+    leaf.set_grad(is_exclusive(gradient) ? std::move(gradient) : gradient.clone());
+  }
+}
 
 class Engine {
  public:
@@ -23,148 +68,156 @@ class Engine {
   /// Gradients that arrive at these tensors are kept in `captured`, and leaves are left alone.
   void capture(std::span<const Tensor> tensors) {
     capturing_ = true;
-    for (const Tensor& x : tensors) captures_.push_back(edge_to(x));
     captured.resize(tensors.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const Edge edge = edge_to(tensors[i]);
+      captures_[key(edge)].push_back({edge.output, i});
+    }
   }
 
   void run(std::span<const Tensor> outputs, std::span<const Tensor> gradients) {
-    std::vector<Edge> roots;
-    for (const Tensor& y : outputs) roots.push_back(edge_to(y));
-    count_dependencies(roots);
+    const std::vector<Edge> roots = edges_to(outputs);
+    for (const Edge& root : roots) discover(root);
     for (std::size_t i = 0; i < roots.size(); ++i) deliver(roots[i], gradients[i]);
-    for (const Edge& root : roots) {
-      if (root.node != nullptr) enqueue_if_ready(root.node.get());
-    }
-    while (!ready_.empty()) {
-      Node* node = ready_.front();
-      ready_.pop_front();
-      run_node(*node);
+    for (auto place = order_.rbegin(); place != order_.rend(); ++place) {
+      (*place)->node != nullptr ? run_node(**place) : finish_leaf(**place);
     }
   }
 
   std::vector<Tensor> captured;
 
  private:
-  struct State {
-    int waiting_for = 0;  // edges into this node that have not delivered
-    bool queued = false;
-    bool wanted = true;  // leads to a captured tensor, or nothing is captured
-    std::vector<Tensor> gradients;
+  struct Capture {
+    int output;
+    std::size_t index;
+  };
+  /// Where gradients arrive: a node, or a leaf.
+  struct Place {
+    Node* node = nullptr;
+    Tensor leaf;
+    bool leads_to_capture = false;  // a node whose run gives a captured gradient
+    std::span<const Capture> captures;
+    std::vector<Tensor> gradients;  // one for each output
   };
 
-  void count_dependencies(std::span<const Edge> roots) {
-    std::vector<Node*> order;  // each node is found from one before it
-    const auto visit = [&](const Edge& edge) {
-      if (edge.node != nullptr && states_.try_emplace(edge.node.get()).second)
-        order.push_back(edge.node.get());
+  static const void* key(const Edge& edge) {
+    return edge.node != nullptr ? static_cast<const void*>(edge.node.get()) : edge.leaf.impl();
+  }
+
+  /// The place at an edge's end, and whether it is new.
+  std::pair<Place*, bool> place_of(const Edge& edge) {
+    const void* const k = key(edge);
+    if (k == nullptr) return {nullptr, false};
+    const auto [entry, is_new] = places_.try_emplace(k);
+    Place& place = entry->second;
+    if (is_new) {
+      place.node = edge.node.get();
+      place.leaf = edge.leaf;
+      place.gradients.resize(place.node == nullptr ? 1 : place.node->output_count);
+      const auto captures = captures_.find(k);
+      if (captures != captures_.end()) place.captures = captures->second;
+    }
+    return {&place, is_new};
+  }
+
+  bool is_wanted(const Place& place) const {
+    return !capturing_ || place.leads_to_capture || !place.captures.empty();
+  }
+
+  /// Appends what an edge leads to, each place after all that its inputs lead to.
+  void discover(const Edge& root) {
+    struct Visit {
+      Place* place;
+      std::size_t next = 0;
     };
-    for (const Edge& root : roots) visit(root);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      Node* const node = order[i];
-      states_[node].gradients.resize(node->output_count);
-      for (const Edge& edge : node->inputs) {
-        visit(edge);
-        if (edge.node != nullptr) ++states_[edge.node.get()].waiting_for;
+    std::vector<Visit> path;
+    const auto enter = [&](const Edge& edge) {
+      const auto [place, is_new] = place_of(edge);
+      if (is_new) path.push_back({place});
+    };
+    enter(root);
+    while (!path.empty()) {
+      Visit& visit = path.back();
+      Place& place = *visit.place;
+      if (place.node != nullptr && visit.next < place.node->inputs().size()) {
+        enter(place.node->inputs()[visit.next++]);
+        continue;
       }
-    }
-    if (capturing_) mark_wanted(order);
-  }
-
-  /// A node is to run if one of its inputs is captured, or a node that is to run.
-  void mark_wanted(std::span<Node* const> nodes) {
-    std::unordered_map<Node*, std::vector<Node*>> users;
-    std::vector<Node*> stack;
-    for (Node* const node : nodes) {
-      bool leads_to_capture = false;
-      for (const Edge& edge : node->inputs) {
-        leads_to_capture |= is_captured(edge);
-        if (edge.node != nullptr) users[edge.node.get()].push_back(node);
+      if (place.node != nullptr && capturing_) {
+        for (const Edge& edge : place.node->inputs()) {
+          const Place* const input = place_of(edge).first;
+          place.leads_to_capture |= input != nullptr && is_wanted(*input);
+        }
       }
-      states_[node].wanted = leads_to_capture;
-      if (leads_to_capture) stack.push_back(node);
-    }
-    while (!stack.empty()) {
-      Node* const node = stack.back();
-      stack.pop_back();
-      for (Node* const user : users[node]) {
-        if (!std::exchange(states_[user].wanted, true)) stack.push_back(user);
-      }
+      order_.push_back(&place);
+      path.pop_back();
     }
   }
-
-  bool is_captured(const Edge& edge) const {
-    return std::any_of(captures_.begin(), captures_.end(), [&](const Edge& capture) {
-      return edge.node != nullptr
-                 ? capture.node == edge.node && capture.output == edge.output
-                 : edge.leaf.defined() && capture.leaf.defined() && capture.leaf.is_same(edge.leaf);
-    });
-  }
-
-  void enqueue_if_ready(Node* node) {
-    State& state = states_[node];
-    if (state.waiting_for == 0 && !std::exchange(state.queued, true)) ready_.push_back(node);
-  }
-
-  Tensor sum(const Tensor& a, const Tensor& b) const { return a.defined() ? a + b : b; }
 
   void deliver(const Edge& edge, const Tensor& gradient) {
+    Place* const place = gradient.defined() ? place_of(edge).first : nullptr;
+    if (place == nullptr || !is_wanted(*place)) return;
+    add(place->gradients[static_cast<std::size_t>(edge.output)], gradient);
+  }
+
+  void keep_captured(const Place& place) {
+    for (const Capture& capture : place.captures) {
+      captured[capture.index] = place.gradients[static_cast<std::size_t>(capture.output)];
+    }
+  }
+
+  /// The gradient of a node's output after its hooks, kept where the output retains it.
+  void finish_gradient(const Node& node, int output, Tensor& gradient) const {
+    const std::optional<OutputHooks> asked = node.hooks(output);
+    if (!asked) return;
+    gradient = hooked(std::move(gradient), asked->hooks);
+    if (asked->retained == nullptr || capturing_) return;
+    const std::lock_guard lock(asked->retained->mutex);
+    Tensor& kept = asked->retained->gradient;
+    kept = kept.defined() ? kept + gradient : gradient;
+  }
+
+  void run_node(Place& place) {
+    Node& node = *place.node;
+    bool any = false;
+    for (std::size_t i = 0; i < place.gradients.size(); ++i) {
+      if (!place.gradients[i].defined()) continue;
+      any = true;
+      finish_gradient(node, static_cast<int>(i), place.gradients[i]);
+    }
+    keep_captured(place);
+    std::vector<Tensor> dx(node.inputs().size());
+    if (any && (!capturing_ || place.leads_to_capture)) {
+      dx = node.run(place.gradients, retain_graph_);
+      if (anomaly_mode()) check_anomaly(node.name, node.module, place.gradients, dx);
+    }
+    place.gradients.clear();
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      const Tensor gradient = std::move(dx[i]);  // held once, so that it can be adopted
+      deliver(node.inputs()[i], gradient);
+    }
+  }
+
+  void finish_leaf(Place& place) {
+    Tensor& gradient = place.gradients[0];
     if (!gradient.defined()) return;
-    if (edge.node != nullptr) {
-      Tensor& slot = states_[edge.node.get()].gradients[static_cast<std::size_t>(edge.output)];
-      slot = sum(slot, gradient);
-    } else if (edge.leaf.defined()) {
-      if (!capturing_) return accumulate(edge.leaf, gradient);
-      for (std::size_t i = 0; i < captures_.size(); ++i) {
-        if (edge.leaf.is_same(captures_[i].leaf)) captured[i] = sum(captured[i], gradient);
-      }
-    }
-  }
-
-  void accumulate(Tensor leaf, const Tensor& gradient) const {
-    static std::mutex mutex;  // several threads may go backward into one leaf
-    const std::lock_guard lock(mutex);
-    if (leaf.grad().defined()) {
-      Tensor grad = leaf.grad();
-      grad += gradient;
-      return;
-    }
-    const bool own = gradient.is_contiguous() && gradient.impl()->references == 1 &&
-                     gradient.impl()->storage->references == 1;
-    leaf.set_grad(own ? gradient : gradient.clone());
-  }
-
-  void keep_captured(Node& node, const State& state) {
-    for (std::size_t i = 0; i < captures_.size(); ++i) {
-      if (captures_[i].node.get() == &node) {
-        captured[i] = state.gradients[static_cast<std::size_t>(captures_[i].output)];
-      }
-    }
-  }
-
-  void run_node(Node& node) {
-    State& state = states_[&node];
-    keep_captured(node, state);
-    const bool any = std::any_of(state.gradients.begin(), state.gradients.end(),
-                                 [](const Tensor& dy) { return dy.defined(); });
-    std::vector<Tensor> dx(node.inputs.size());
-    if (any && state.wanted) dx = node.run(state.gradients, retain_graph_);
-    state.gradients.clear();
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const Tensor gradient = std::move(dx[i]);
-      deliver(node.inputs[i], gradient);
-    }
-    for (const Edge& edge : node.inputs) {
-      if (edge.node == nullptr) continue;
-      --states_[edge.node.get()].waiting_for;
-      enqueue_if_ready(edge.node.get());
-    }
+    const std::shared_ptr<LeafHooks> hooks = [&] {
+      const std::lock_guard lock(mutex_of(place.leaf));
+      return place.leaf.impl()->hooks;
+    }();
+    if (hooks != nullptr) gradient = hooked(std::move(gradient), hooks->gradient);
+    keep_captured(place);
+    if (capturing_) return;
+    accumulate(place.leaf, std::move(gradient));
+    if (hooks == nullptr) return;
+    for (const auto& hook : hooks->accumulated.all()) (*hook)(place.leaf);
   }
 
   bool retain_graph_;
   bool capturing_ = false;
-  std::vector<Edge> captures_;
-  std::unordered_map<Node*, State> states_;
-  std::deque<Node*> ready_;
+  std::unordered_map<const void*, std::vector<Capture>> captures_;
+  std::unordered_map<const void*, Place> places_;
+  std::vector<Place*> order_;  // inputs first
 };
 
 /// The gradient to begin with: what was given, or 1 for a single element.
@@ -187,6 +240,7 @@ Tensor first_gradient(const Tensor& y, const Tensor& given) {
 void run_backward(Engine& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
                   bool create_graph) {
   const MemoryTag tag("gradients");
+  const AutocastGuard autocast({.enabled = false});
   std::optional<NoGrad> guard;
   if (!create_graph) guard.emplace();
   std::vector<Tensor> first;
@@ -199,14 +253,22 @@ void run_backward(Engine& engine, std::span<const Tensor> outputs, std::span<con
 }  // namespace
 
 std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
-                         std::span<const Tensor> gradients, bool create_graph) {
+                         std::span<const Tensor> gradients, GradOptions options) {
+  require(gradients.empty() || gradients.size() == outputs.size(), "[grad] {} outputs and {} gradients",
+          outputs.size(), gradients.size());
   for (const Tensor& x : inputs) {
     require(x.requires_grad(), "[grad] an input of shape {} does not require a gradient",
             to_string(x.shape()));
   }
-  Engine engine(true);
+  Engine engine(options.retain_graph.value_or(options.create_graph));
   engine.capture(inputs);
-  run_backward(engine, outputs, gradients, create_graph);
+  run_backward(engine, outputs, gradients, options.create_graph);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    require(options.allow_unused || engine.captured[i].defined(),
+            "[grad] the outputs don't depend on input {} of shape {}; allow_unused gives it an "
+            "undefined gradient",
+            i, to_string(inputs[i].shape()));
+  }
   return std::move(engine.captured);
 }
 
@@ -214,9 +276,9 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
 
 namespace tenon {
 
-void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
-  autograd::Engine engine(retain_graph);
-  autograd::run_backward(engine, {this, 1}, {&gradient, 1}, false);
+void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  autograd::Engine engine(retain_graph || create_graph);
+  autograd::run_backward(engine, {this, 1}, {&gradient, 1}, create_graph);
 }
 
 }  // namespace tenon

@@ -11,8 +11,6 @@
 namespace tenon::autograd {
 namespace {
 
-using Function = std::function<Tensor(std::span<const Tensor>)>;
-
 double sum_of(const Function& f, std::span<const Tensor> inputs, const Tensor& weights) {
   return (f(inputs) * weights).sum().item<double>();
 }
@@ -39,6 +37,24 @@ double difference(const Function& f, std::vector<Tensor> inputs, std::size_t whi
   return (sums[0] - sums[1]) / (2 * eps);
 }
 
+/// Σ weights · (the gradient of f at all inputs but the last, which is that of the output).
+Tensor sum_of_gradients(const Function& f, std::span<const Tensor> inputs) {
+  const EnableGrad guard;
+  std::vector<Tensor> at(inputs.begin(), inputs.end());
+  for (Tensor& x : at) {
+    if (!x.requires_grad()) x = x.detach().set_requires_grad();
+  }
+  const Tensor dy = at.back();
+  at.pop_back();
+  const Tensor y = f(at);
+  Tensor sum = (dy * 0).sum();
+  if (!y.requires_grad()) return sum;
+  for (const Tensor& g : grad({&y, 1}, at, {&dy, 1}, {.create_graph = true, .allow_unused = true})) {
+    if (g.defined()) sum = sum + (g * weights_for(g)).sum();
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::string gradcheck(const Function& f, std::span<const Tensor> inputs, GradcheckOptions options) {
@@ -48,7 +64,8 @@ std::string gradcheck(const Function& f, std::span<const Tensor> inputs, Gradche
   }
   const Tensor y = f(inputs);
   const Tensor weights = weights_for(y);
-  const std::vector<Tensor> gradients = grad({&y, 1}, inputs, {&weights, 1});
+  std::vector<Tensor> gradients(inputs.size());  // undefined where y is constant
+  if (y.requires_grad()) gradients = grad({&y, 1}, inputs, {&weights, 1}, {.allow_unused = true});
   const std::vector<Tensor> all(inputs.begin(), inputs.end());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto found = gradients[i].defined()
@@ -62,6 +79,13 @@ std::string gradcheck(const Function& f, std::span<const Tensor> inputs, Gradche
     }
   }
   return "";
+}
+
+std::string gradgradcheck(const Function& f, std::span<const Tensor> inputs, GradcheckOptions options) {
+  const Tensor y = f(inputs);
+  std::vector<Tensor> all(inputs.begin(), inputs.end());
+  all.push_back(weights_for(y).set_requires_grad());
+  return gradcheck([&](std::span<const Tensor> in) { return sum_of_gradients(f, in); }, all, options);
 }
 
 }  // namespace tenon::autograd

@@ -1,42 +1,42 @@
-// Nodes, edges, and the thread's grad mode.
+// Nodes, edges, and what of a tensor is the tape's.
 #include "core/autograd/record.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <utility>
 
+#include "core/autograd/checkpoint.h"
+#include "core/autograd/modes.h"
 #include "core/base/fail.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
-
-namespace {
-thread_local bool recording = true;
-}
-
-NoGrad::NoGrad() : before_(std::exchange(recording, false)) {}
-NoGrad::~NoGrad() {
-  recording = before_;
-}
-bool grad_enabled() {
-  return recording;
-}
-
 namespace autograd {
+
+Node::Node(std::string_view op, std::vector<Edge> edges, std::size_t outputs, Backward how)
+    : name(op),
+      module(recording_module()),
+      output_count(outputs),
+      inputs_(std::move(edges)),
+      backward_(std::move(how)) {}
 
 Node::~Node() {
   // What this node holds may be the last owner of other nodes: they queue up here instead of nesting.
   struct Remains {
     std::vector<Edge> inputs;
     Backward backward;
+    std::map<int, OutputHooks> hooks;
   };
   thread_local std::vector<Remains>* queue = nullptr;
+  Remains mine{std::move(inputs_), std::move(backward_), std::move(hooks_)};
   if (queue != nullptr) {
-    queue->push_back({std::move(inputs), std::move(backward_)});
+    queue->push_back(std::move(mine));
     return;
   }
   std::vector<Remains> own;
   queue = &own;
-  own.push_back({std::move(inputs), std::move(backward_)});
+  own.push_back(std::move(mine));
   while (!own.empty()) {
     const Remains remains = std::move(own.back());
     own.pop_back();
@@ -55,9 +55,37 @@ std::vector<Tensor> Node::run(std::span<const Tensor> dy, bool retain) {
   return own(dy);
 }
 
+bool Node::is_freed() const {
+  const std::lock_guard lock(mutex_);
+  return backward_ == nullptr;
+}
+
+HookHandle Node::add_hook(int output, std::function<Tensor(const Tensor&)> hook) {
+  const std::lock_guard lock(mutex_);
+  return hooks_[output].hooks.add(std::move(hook));
+}
+
+void Node::retain(int output, std::shared_ptr<RetainedGrad> retained) {
+  const std::lock_guard lock(mutex_);
+  hooks_[output].retained = std::move(retained);
+}
+
+std::optional<OutputHooks> Node::hooks(int output) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = hooks_.find(output);
+  return found == hooks_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::mutex& mutex_of(const Tensor& leaf) {
+  static std::array<std::mutex, 64> mutexes;
+  return mutexes[reinterpret_cast<std::uintptr_t>(leaf.impl()) / sizeof(detail::TensorImpl) %
+                 mutexes.size()];
+}
+
 bool needs_record(std::span<const Tensor> inputs) {
-  return recording && std::any_of(inputs.begin(), inputs.end(),
-                                  [](const Tensor& x) { return x.defined() && x.requires_grad(); });
+  return grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) {
+           return x.defined() && x.requires_grad();
+         });
 }
 
 Edge edge_to(const Tensor& x) {
@@ -76,24 +104,42 @@ std::vector<Edge> edges_to(std::span<const Tensor> tensors) {
   return edges;
 }
 
-void record(std::string_view name, std::span<const Tensor> inputs, std::span<const Tensor> outputs,
-            Backward backward) {
-  record(name, edges_to(inputs), outputs, std::move(backward));
+namespace {
+
+LeafHooks& hooks_of(const Tensor& leaf) {
+  const std::lock_guard lock(mutex_of(leaf));
+  std::shared_ptr<LeafHooks>& hooks = leaf.impl()->hooks;
+  if (hooks == nullptr) hooks = std::make_shared<LeafHooks>();
+  return *hooks;
 }
 
-void record(std::string_view name, std::vector<Edge> edges, std::span<const Tensor> outputs,
-            Backward backward) {
+}  // namespace
+
+std::shared_ptr<Node> record(std::string_view name, std::span<const Tensor> inputs,
+                             std::span<const Tensor> outputs, Backward backward) {
+  return record(name, edges_to(inputs), outputs, std::move(backward));
+}
+
+std::shared_ptr<Node> record(std::string_view name, std::vector<Edge> edges,
+                             std::span<const Tensor> outputs, Backward backward) {
   const auto node = std::make_shared<Node>(name, std::move(edges), outputs.size(), std::move(backward));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].defined() || !is_floating(outputs[i].dtype())) continue;
     detail::TensorImpl& impl = *outputs[i].impl();
-    if (!is_floating(impl.dtype)) continue;
+    if (impl.retained != nullptr) {
+      impl.node->retain(impl.output, nullptr);
+      node->retain(static_cast<int>(i), impl.retained);
+    }
     impl.node = node;
     impl.output = static_cast<int>(i);
     impl.node_version = outputs[i].version();
+    if (impl.base.defined()) rebase(outputs[i]);
   }
+  return node;
 }
 
 Tensor alias(const Tensor& x) {
+  follow_base(x);
   const detail::TensorImpl& from = *x.impl();
   Tensor other = make_view(x, from.shape, from.strides, from.offset);
   detail::TensorImpl& impl = *other.impl();
@@ -106,7 +152,7 @@ Tensor alias(const Tensor& x) {
 
 Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>& edges,
                 const Backward& backward) {
-  if (!recording) return y;
+  if (!grad_enabled()) return y;
   const Tensor again = alias(y);
   record(name, edges, {&again, 1}, backward);
   return again;
@@ -114,12 +160,24 @@ Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>&
 
 // A leaf stays itself, since gradients find it by identity. All else is kept apart from what an op in
 // place may make of the tensor later: its new node would own this one, and this one the tensor.
-Saved::Saved(const Tensor& x)
-    : tensor_(x.is_leaf() && x.requires_grad() ? x : alias(x)),
-      storage_(x.impl()->storage),
-      version_(x.version()) {}
+Saved::Saved(const Tensor& x) {
+  require(!x.is_inference(),
+          "[backward] a tensor made in InferenceMode can't be saved for a gradient; clone() it first");
+  const bool leaf = x.is_leaf() && x.requires_grad();
+  tensor_ = leaf ? x : alias(x);
+  storage_ = x.impl()->storage;
+  version_ = x.version();
+  if (leaf) return;
+  if (const auto frame = Frame::packing()) {
+    const std::size_t place = frame->pack(*this, x);
+    *this = Saved(frame, place);
+  } else {
+    Frame::collect(*this, x);
+  }
+}
 
-const Tensor& Saved::get(std::string_view op) const {
+Tensor Saved::get(std::string_view op) const {
+  if (frame_ != nullptr) return frame_->unpack(place_).get(op);
   require(tensor_.impl()->storage.get() == storage_.get(),
           "[{}] a tensor that backward needs was given other data since", op);
   require(tensor_.version() == version_,
@@ -128,39 +186,40 @@ const Tensor& Saved::get(std::string_view op) const {
   return tensor_;
 }
 
-void check_in_place(std::string_view op, const Tensor& x, bool recorded) {
-  if (!recorded) return;
-  require(!x.is_leaf() || !x.requires_grad(),
-          "[{}] a leaf that requires a gradient can't be written in place; do it under NoGrad", op);
-  if (x.impl()->is_view) {
-    fail(ErrorKind::Unsupported,
-         "[{}] writing in place to a view is not recorded yet; clone() it first", op);
-  }
-}
-
 }  // namespace autograd
 
 bool Tensor::requires_grad() const {
   const detail::TensorImpl& impl = impl_of(*this, "requires_grad");
+  if (impl.base.defined()) autograd::follow_base(*this);
   return impl.requires_grad || impl.node != nullptr;
 }
 
 bool Tensor::is_leaf() const {
-  return impl_of(*this, "is_leaf").node == nullptr;
+  const detail::TensorImpl& impl = impl_of(*this, "is_leaf");
+  if (impl.base.defined()) autograd::follow_base(*this);
+  return impl.node == nullptr;
 }
 
 Tensor& Tensor::set_requires_grad(bool requires_grad) {
   detail::TensorImpl& impl = impl_of(*this, "set_requires_grad");
-  require(impl.node == nullptr, "[set_requires_grad] this is the result of {}; only a leaf can be told",
+  require(is_leaf(), "[set_requires_grad] this is the result of {}; only a leaf can be told",
           impl.node ? impl.node->name : "");
   require(!requires_grad || is_floating(impl.dtype),
           "[set_requires_grad] {} has no gradient; use a floating dtype", name(impl.dtype));
+  require(!requires_grad || !impl.is_inference || inference_mode(),
+          "[set_requires_grad] the tensor was made in InferenceMode; clone() it first");
   impl.requires_grad = requires_grad;
+  if (requires_grad) impl.base = {};  // a leaf stays one, whatever its base becomes
   return *this;
 }
 
+bool Tensor::is_inference() const {
+  return impl_of(*this, "is_inference").is_inference;
+}
+
 const Tensor& Tensor::grad() const {
-  return impl_of(*this, "grad").grad;
+  const detail::TensorImpl& impl = impl_of(*this, "grad");
+  return impl.retained != nullptr ? impl.retained->gradient : impl.grad;
 }
 
 void Tensor::set_grad(Tensor grad) {
@@ -172,7 +231,29 @@ void Tensor::set_grad(Tensor grad) {
   }
   require(!grad.defined() || grad.shape() == impl.shape, "[set_grad] shapes differ: {} and {}",
           grad.defined() ? tenon::to_string(grad.shape()) : "", tenon::to_string(impl.shape));
-  impl.grad = std::move(grad);
+  (impl.retained != nullptr ? impl.retained->gradient : impl.grad) = std::move(grad);
+}
+
+HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
+  detail::TensorImpl& impl = impl_of(*this, "register_hook");
+  require(requires_grad(), "[register_hook] the tensor requires no gradient");
+  if (impl.node != nullptr) return impl.node->add_hook(impl.output, std::move(f));
+  return autograd::hooks_of(*this).gradient.add(std::move(f));
+}
+
+HookHandle Tensor::register_post_accumulate_grad_hook(std::function<void(const Tensor&)> f) {
+  impl_of(*this, "register_post_accumulate_grad_hook");
+  require(requires_grad() && is_leaf(),
+          "[register_post_accumulate_grad_hook] only a leaf that requires a gradient accumulates one");
+  return autograd::hooks_of(*this).accumulated.add(std::move(f));
+}
+
+void Tensor::retain_grad() {
+  detail::TensorImpl& impl = impl_of(*this, "retain_grad");
+  require(requires_grad(), "[retain_grad] the tensor requires no gradient");
+  if (impl.node == nullptr || impl.retained != nullptr) return;
+  impl.retained = std::make_shared<autograd::RetainedGrad>();
+  impl.node->retain(impl.output, impl.retained);
 }
 
 Tensor Tensor::detach() const {

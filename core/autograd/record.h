@@ -2,19 +2,24 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <tenon/autograd.h>
 #include <tenon/tensor.h>
 
+#include "core/base/hook_list.h"
 #include "core/runtime/storage.h"
 
 namespace tenon::autograd {
 
+class Frame;
 class Node;
 
 /// Where a gradient goes: an output of a node, or a leaf, or (neither) nowhere.
@@ -28,50 +33,87 @@ struct Edge {
 /// outputs' at least one is defined.
 using Backward = std::function<std::vector<Tensor>(std::span<const Tensor> dy)>;
 
+using GradientHooks = HookList<std::function<Tensor(const Tensor&)>>;
+
+/// The hooks of a leaf.
+struct LeafHooks {
+  GradientHooks gradient;
+  HookList<std::function<void(const Tensor&)>> accumulated;
+};
+
+/// The gradient of a result that retains it: shared by the result and the node it came from.
+struct RetainedGrad {
+  std::mutex mutex;  // of threads that go backward through the node
+  Tensor gradient;
+};
+
+/// What is asked of the gradient of one of a node's outputs.
+struct OutputHooks {
+  GradientHooks hooks;
+  std::shared_ptr<RetainedGrad> retained;
+};
+
 /// One recorded op. Its destruction never recurses, however long the chain behind it.
 class Node {
  public:
-  Node(std::string_view op, std::vector<Edge> edges, std::size_t outputs, Backward how)
-      : name(op), inputs(std::move(edges)), output_count(outputs), backward_(std::move(how)) {}
+  Node(std::string_view op, std::vector<Edge> edges, std::size_t outputs, Backward how);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   ~Node();
 
   /// Runs backward; without `retain` for the last time, and what it saved is freed.
   std::vector<Tensor> run(std::span<const Tensor> dy, bool retain);
+  /// Whether it ran for the last time.
+  bool is_freed() const;
+
+  HookHandle add_hook(int output, std::function<Tensor(const Tensor&)> hook);
+  void retain(int output, std::shared_ptr<RetainedGrad> retained);
+  /// What is asked of an output's gradient, as it is now, if anything.
+  std::optional<OutputHooks> hooks(int output) const;
 
   const std::string_view name;
-  std::vector<Edge> inputs;
+  const std::string module;  // the path of the module it was recorded in, under AnomalyMode
+  const std::vector<Edge>& inputs() const { return inputs_; }
   const std::size_t output_count;
 
  private:
-  std::mutex mutex_;  // several threads may go backward through one node
+  std::vector<Edge> inputs_;
+  mutable std::mutex mutex_;  // several threads may go backward through one node
   Backward backward_;
+  std::map<int, OutputHooks> hooks_;
 };
+
+/// What threads take turns by that change what a leaf has beside its elements.
+std::mutex& mutex_of(const Tensor& leaf);
 
 /// Whether an op over these inputs is to be recorded.
 bool needs_record(std::span<const Tensor> inputs);
 
-/// Makes `outputs` results of an op named `name` (a literal) over `inputs`. Call only if
-/// needs_record(inputs).
-void record(std::string_view name, std::span<const Tensor> inputs, std::span<const Tensor> outputs,
-            Backward backward);
-/// The same from edges: an op that writes in place asks for them before it writes.
-void record(std::string_view name, std::vector<Edge> edges, std::span<const Tensor> outputs,
-            Backward backward);
+/// Makes `outputs` results of an op named `name` (a literal) over `inputs`; an undefined one, or one of
+/// integers, is none. Call only if needs_record(inputs).
+std::shared_ptr<Node> record(std::string_view name, std::span<const Tensor> inputs,
+                             std::span<const Tensor> outputs, Backward backward);
+/// The same from edges: an op that writes in place asks for them before it writes. Where an output is a
+/// view, its base becomes a result too.
+std::shared_ptr<Node> record(std::string_view name, std::vector<Edge> edges,
+                             std::span<const Tensor> outputs, Backward backward);
 
 /// A tensor kept for backward, with the storage and version it had; written in place or given other
-/// data since then, it is no use.
+/// data since then, it is no use. Within a checkpoint it keeps the place in what is computed again.
 class Saved {
  public:
   explicit Saved(const Tensor& x);
   /// InvalidArgument, naming `op`, after such a change.
-  const Tensor& get(std::string_view op) const;
+  Tensor get(std::string_view op) const;
 
  private:
+  Saved(std::shared_ptr<Frame> frame, std::size_t place) : frame_(std::move(frame)), place_(place) {}
+
   Tensor tensor_;
   runtime::StorageRef storage_;
-  std::uint64_t version_;
+  std::uint64_t version_ = 0;
+  std::shared_ptr<Frame> frame_;
+  std::size_t place_ = 0;
 };
 
 /// The edge from a result or a leaf to its gradient's consumer.
@@ -90,5 +132,17 @@ Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>&
 
 /// What an in-place op on x must check before it writes, if it would be recorded: `recorded` says so.
 void check_in_place(std::string_view op, const Tensor& x, bool recorded);
+
+/// After a write that leaves nothing of what x was: x is no result any more, of its base the rest is.
+void forget(const Tensor& x);
+
+/// Makes x a view of what `of` is a view of, or of `of` itself, for writes in place.
+void set_base(const Tensor& x, const Tensor& of);
+
+/// A view that was left behind by a write to its base becomes a result of the base as it is now.
+void follow_base(const Tensor& x);
+
+/// Makes x's base a result of what it was, with x's elements in it.
+void rebase(const Tensor& x);
 
 }  // namespace tenon::autograd

@@ -58,7 +58,7 @@ struct Cloning::Context {
     for (const auto& [own, child] : from.children) {
       Module copy;
       copy.state_ = clone_module(prefix + own, child);
-      to->children.emplace_back(own, std::move(copy));
+      Module::State::adopt(to, own, copy);
     }
     modules.emplace(&from, Entry<std::shared_ptr<Module::State>>{to, name});
     return to;

@@ -8,6 +8,7 @@
 #include <tenon/autograd.h>
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
@@ -22,7 +23,9 @@ using program::Value;
 /// What x, y and the weights promote to; checks their shapes.
 DType common_dtype(std::string_view name, const Tensor& x, const Tensor& y,
                    std::initializer_list<Tensor> weights) {
-  DType dtype = promote(impl_of(x, name).dtype, impl_of(y, name).dtype);
+  impl_of(x, name), impl_of(y, name);
+  const auto wide = [](const Tensor& z) { return autograd::autocast_dtype(autograd::Cast::wide, z); };
+  DType dtype = promote(wide(x), wide(y));
   require(x.shape() == y.shape(), "[{}] shapes differ: {} and {}", name, to_string(x.shape()),
           to_string(y.shape()));
   for (const Tensor& weight : weights) {

@@ -7,6 +7,7 @@
 #include <tenon/autograd.h>
 #include <tenon/memory.h>
 
+#include "core/autograd/modes.h"
 #include "core/base/fail.h"
 #include "core/nn/module_state.h"
 #include "core/tensor/impl.h"
@@ -48,6 +49,19 @@ void Module::State::require_free(const std::string& name) const {
   require(!taken, "[Module] the name {} is taken", name);
 }
 
+std::string Module::State::path() const {
+  const auto above = parent.lock();
+  const std::string before = above == nullptr ? "" : above->path();
+  return before.empty() ? own_name : before + "." + own_name;
+}
+
+void Module::State::adopt(const std::shared_ptr<State>& self, const std::string& name,
+                          const Module& child) {
+  self->children.emplace_back(name, child);
+  child.state_->own_name = name;
+  child.state_->parent = self;
+}
+
 Module::Module(const std::type_info& type) : state_(std::make_shared<State>(type)) {}
 
 Parameter Module::add(const std::string& name, const Parameter& parameter) {
@@ -65,7 +79,7 @@ Buffer Module::register_buffer(const std::string& name, const Tensor& value, boo
 
 void Module::add_child(const std::string& name, const Module& child) {
   state_->require_free(name);
-  state_->children.emplace_back(name, child);
+  State::adopt(state_, name, child);
 }
 
 Named<Parameter> Module::named_parameters() const {
@@ -171,7 +185,21 @@ void Module::convert_to(DType dtype) const {
   for (auto& [name, buffer] : named_buffers()) convert(buffer);
 }
 
-// --- Hooks ---
+std::string Module::path() const {
+  return state_->path();
+}
+
+// --- Calls and their hooks ---
+
+CallScope::CallScope(const Module& module) {
+  const auto path = [](const void* state) { return static_cast<const Module::State*>(state)->path(); };
+  const autograd::CallSite before = autograd::exchange_call_site({module.state_.get(), path});
+  before_module_ = before.module;
+  before_path_ = before.path;
+}
+CallScope::~CallScope() {
+  autograd::exchange_call_site({before_module_, before_path_});
+}
 
 void HookHandle::remove() {
   if (remove_) std::exchange(remove_, nullptr)();

@@ -33,9 +33,14 @@ struct Module::State {
   Hooks<ForwardHook> hooks;
   std::uint64_t next_hook = 0;
   bool training = true;
+  std::string own_name;  // in its parent
+  std::weak_ptr<const State> parent;
 
+  std::string path() const;
   /// InvalidArgument where a name is taken, empty or has a dot.
   void require_free(const std::string& name) const;
+  /// Makes `child` a child of `self`.
+  static void adopt(const std::shared_ptr<State>& self, const std::string& name, const Module& child);
 };
 
 }  // namespace tenon::nn

@@ -1,6 +1,7 @@
 // beta · c + alpha · x · y: one MATMUL, scaled and added to in its epilogue.
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
@@ -81,11 +82,14 @@ Tensor affine_product(std::string_view op, const Tensor& c, const Tensor& x, con
 namespace {
 
 /// addmm and baddbmm are one function of matrices of `rank`.
-Tensor checked_affine(std::string_view op, int rank, const Tensor& c, const Tensor& x, const Tensor& y,
-                      const AddmmOptions& options) {
-  const DType dtype = impl_of(c, op).dtype;
+Tensor checked_affine(std::string_view op, int rank, const Tensor& added, const Tensor& left,
+                      const Tensor& right, const AddmmOptions& options) {
+  for (const Tensor* t : {&added, &left, &right}) impl_of(*t, op);
+  const auto low = [](const Tensor& t) { return autograd::autocast_in(autograd::Cast::low, t); };
+  const Tensor c = low(added), x = low(left), y = low(right);
+  const DType dtype = c.dtype();
   for (const Tensor* t : {&x, &y}) {
-    require(impl_of(*t, op).dtype == dtype, "[{}] operands are {} and {}; convert one", op, name(dtype),
+    require(t->dtype() == dtype, "[{}] operands are {} and {}; convert one", op, name(dtype),
             name(t->dtype()));
   }
   require(x.rank() == rank && y.rank() == rank, "[{}] takes {}-D operands, not {} x {}", op, rank,

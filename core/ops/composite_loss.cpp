@@ -8,6 +8,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
@@ -70,8 +71,9 @@ struct Rows {
   Tensor unbatched(const Tensor& y) const { return batched ? y.squeeze(1) : y.squeeze(1).squeeze(0); }
 };
 
-Rows rows_of(std::string_view op, const Tensor& x, const Tensor& target, const Tensor& weight) {
-  require(is_floating(impl_of(x, op).dtype), "[{}] x is {}, not floating", op, name(x.dtype()));
+Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, const Tensor& weight) {
+  require(is_floating(impl_of(given, op).dtype), "[{}] x is {}, not floating", op, name(given.dtype()));
+  const Tensor x = autograd::autocast_in(autograd::Cast::wide, given);
   const DType kind = impl_of(target, op).dtype;
   require(kind != bool_, "[{}] the target is bool, not classes", op);
   require(x.rank() >= 1, "[{}] a 0-d x has no classes", op);

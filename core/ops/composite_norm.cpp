@@ -4,6 +4,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
@@ -164,12 +165,17 @@ double epsilon(DType dtype) {
 }  // namespace
 }  // namespace ops
 
-Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, const Tensor& bias,
+Tensor layer_norm(const Tensor& given, const Shape& shape, const Tensor& weight, const Tensor& bias,
                   double eps) {
+  impl_of(given, "layer_norm");
+  const Tensor x = autograd::autocast_in(autograd::Cast::wide, given);
   return ops::normalized(ops::checked("layer_norm", true, x, shape), x, weight, bias, eps);
 }
 
-Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, std::optional<double> eps) {
+Tensor rms_norm(const Tensor& given, const Shape& shape, const Tensor& weight,
+                std::optional<double> eps) {
+  impl_of(given, "rms_norm");
+  const Tensor x = autograd::autocast_in(autograd::Cast::wide, given);
   const ops::Setting setting = ops::checked("rms_norm", false, x, shape);
   return ops::normalized(setting, x, weight, {}, eps.value_or(ops::epsilon(setting.dtype)));
 }

@@ -5,6 +5,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
@@ -221,9 +222,9 @@ Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype) {
   const DType from = impl_of(x, "cumsum").dtype;
   const int d = checked_dim("cumsum", dim, std::max(x.rank(), 1));
   if (x.rank() == 0) return cumsum(x.view({1}), 0, dtype).view({});
-  const Tensor y =
-      accumulated("cumsum", x, d, dtype.value_or(ops::sum_dtype(from)),
-                  [](Values before, Values here) { return std::vector{before[0] + here[0]}; });
+  const Tensor y = accumulated(
+      "cumsum", x, d, dtype.value_or(ops::sum_dtype(autograd::autocast_dtype(autograd::Cast::wide, x))),
+      [](Values before, Values here) { return std::vector{before[0] + here[0]}; });
   if (autograd::needs_record({&x, 1})) {
     // dx[i] = Σ dy[j] over j ≥ i
     autograd::record("cumsum", {&x, 1}, {&y, 1}, [d, from](std::span<const Tensor> dy) {
@@ -234,11 +235,12 @@ Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype) {
 }
 
 Tensor cumprod(const Tensor& x, int dim, std::optional<DType> dtype) {
-  const DType from = impl_of(x, "cumprod").dtype;
+  impl_of(x, "cumprod");
   const int d = checked_dim("cumprod", dim, std::max(x.rank(), 1));
   if (x.rank() == 0) return cumprod(x.view({1}), 0, dtype).view({});
   const Tensor y =
-      accumulated("cumprod", x, d, dtype.value_or(ops::sum_dtype(from)),
+      accumulated("cumprod", x, d,
+                  dtype.value_or(ops::sum_dtype(autograd::autocast_dtype(autograd::Cast::wide, x))),
                   [](Values before, Values here) { return std::vector{before[0] * here[0]}; });
   record_wide("cumprod", x, y, d, cumprod_gradient);
   return y;

@@ -12,7 +12,7 @@ namespace tenon {
 namespace ops {
 namespace {
 
-constexpr Rule kPower{"pow", Computes::numbers, TENON_FORMULA(pow(a, b))};
+constexpr Rule kPower{"pow", Computes::wide, TENON_FORMULA(pow(a, b))};
 
 /// Binary digits of the exponent that one launch takes.
 constexpr int kDigits = 8;

@@ -4,6 +4,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
@@ -11,6 +12,10 @@
 #include "core/tensor/impl.h"
 
 namespace tenon {
+
+using autograd::autocast_in;
+using autograd::Cast;
+
 namespace {
 
 Shape batch_of(const Shape& shape) {
@@ -109,11 +114,14 @@ Shape ops::product_shape(std::string_view op, const Tensor& x, const Tensor& y) 
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  DType dtype = promote(impl_of(x, "linear").dtype, impl_of(weight, "linear").dtype);
+  impl_of(x, "linear");
+  impl_of(weight, "linear");
   check_linear(x, weight, bias);
   std::vector<Tensor> inputs{x, weight};
   if (bias.defined()) inputs.push_back(bias);
   ops::common_device("linear", inputs);
+  for (Tensor& t : inputs) t = autocast_in(Cast::low, t);
+  DType dtype = inputs[0].dtype();
   for (const Tensor& t : inputs) dtype = promote(dtype, t.dtype());
   for (Tensor& t : inputs) t = t.to(dtype);
   const Tensor y = linear_forward(inputs[0], inputs[1], bias.defined() ? inputs[2] : Tensor());
@@ -130,7 +138,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return y;
 }
 
-Tensor matmul(const Tensor& x, const Tensor& y) {
+Tensor matmul(const Tensor& left, const Tensor& right) {
+  const Tensor x = autocast_in(Cast::low, left), y = autocast_in(Cast::low, right);
   const DType dtype = promote(impl_of(x, "matmul").dtype, impl_of(y, "matmul").dtype);
   const Tensor operands[] = {x, y};
   ops::common_device("matmul", operands);
@@ -148,6 +157,7 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
   if (column) product = product.squeeze(-1);
   if (row) product = product.squeeze(column ? -1 : -2);
   product.impl()->is_view = false;  // of a matrix that nobody has
+  product.impl()->base = {};
   return product;
 }
 

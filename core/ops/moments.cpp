@@ -4,6 +4,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/fold.h"
@@ -70,7 +71,8 @@ Tensor variance(std::string_view op, const Tensor& x, const Dims& dims, const Va
 }
 
 DType result_dtype(std::string_view op, const Tensor& x, std::optional<DType> asked = {}) {
-  const DType dtype = asked.value_or(floating_dtype(impl_of(x, op).dtype));
+  impl_of(x, op);
+  const DType dtype = asked.value_or(floating_dtype(autograd::autocast_dtype(autograd::Cast::wide, x)));
   require(is_floating(dtype), "[{}] the result is floating, not {}", op, name(dtype));
   return dtype;
 }

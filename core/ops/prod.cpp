@@ -4,6 +4,7 @@
 
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/fold.h"
@@ -51,7 +52,8 @@ Tensor prod_gradient(const Tensor& x, const ops::Fold& fold) {
 }  // namespace
 
 Tensor prod(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
-  const DType to = dtype.value_or(ops::sum_dtype(impl_of(x, "prod").dtype));
+  impl_of(x, "prod");
+  const DType to = dtype.value_or(ops::sum_dtype(autograd::autocast_dtype(autograd::Cast::wide, x)));
   require(to != bool_, "[prod] bool holds no products; ask for an integer dtype, or use all()");
   const ops::Fold fold = ops::fold_of("prod", x.shape(), dims, keepdim);
   if (!autograd::needs_record({&x, 1}) || !is_floating(to)) {

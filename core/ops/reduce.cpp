@@ -1,6 +1,7 @@
 // Sums, means, and truth.
 #include <tenon/ops.h>
 
+#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/fold.h"
@@ -13,13 +14,15 @@ namespace {
 
 /// What a sum of x is given in: of its own choice or the caller's.
 DType checked_sum_dtype(std::string_view op, const Tensor& x, std::optional<DType> asked) {
-  const DType dtype = asked.value_or(sum_dtype(impl_of(x, op).dtype));
+  impl_of(x, op);
+  const DType dtype = asked.value_or(sum_dtype(autograd::autocast_dtype(autograd::Cast::wide, x)));
   require(dtype != bool_, "[{}] bool holds no sums; ask for an integer dtype", op);
   return dtype;
 }
 
 DType checked_mean_dtype(std::string_view op, const Tensor& x, std::optional<DType> asked) {
-  const DType dtype = asked.value_or(floating_dtype(impl_of(x, op).dtype));
+  impl_of(x, op);
+  const DType dtype = asked.value_or(floating_dtype(autograd::autocast_dtype(autograd::Cast::wide, x)));
   require(is_floating(dtype), "[{}] {} holds no means; ask for a floating dtype", op, name(dtype));
   return dtype;
 }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/autograd/record.h"
+#include "core/autograd/autocast.h"
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
 #include "core/ops/elementwise.h"
@@ -61,6 +61,7 @@ DType operand_dtype(const Rule& rule, DType common) {
     case Computes::test:
       return common == bool_ ? i64 : common;
     case Computes::floats:
+    case Computes::wide:
     case Computes::closeness:
       return is_floating(common) ? common : default_dtype();
     case Computes::bits:
@@ -78,6 +79,7 @@ DType result_dtype(const Call& call) {
   switch (call.rule->computes) {
     case Computes::numbers:
     case Computes::floats:
+    case Computes::wide:
     case Computes::bits:
       return call.dtype;
     case Computes::relation:
@@ -97,6 +99,10 @@ Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
     ++i;
   }
   call.dtype = operand_dtype(rule, common_dtype(rule, operands));
+  for (const Operand& x : operands) {
+    if (rule.computes != Computes::wide || !x.is_tensor()) continue;
+    call.dtype = promote(call.dtype, autograd::autocast_dtype(autograd::Cast::wide, x.tensor()));
+  }
   return call;
 }
 

@@ -14,6 +14,7 @@ namespace tenon::ops {
 enum class Computes {
   numbers,    ///< in that dtype; bool counts as an integer
   floats,     ///< in that dtype where it is floating, else in the default dtype
+  wide,       ///< the same, but under Autocast in f32 where it is of 16 bits
   bits,       ///< in that dtype, which is not floating
   relation,   ///< in that dtype; the result is bool
   test,       ///< the same, but bool counts as an integer

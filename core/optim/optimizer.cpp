@@ -65,6 +65,12 @@ void Optimizer::add_group(const std::vector<nn::Parameter>& parameters, double l
   set_lr(groups_.size() - 1, lr);
 }
 
+std::vector<nn::Parameter> Optimizer::parameters() const {
+  std::vector<nn::Parameter> all;
+  for (const Slot& slot : slots_) all.push_back(slot.parameter);
+  return all;
+}
+
 double Optimizer::lr(std::size_t group) const {
   require(group < groups_.size(), "[Optimizer] there is no group {} among {}", group, groups_.size());
   return groups_[group].lr;

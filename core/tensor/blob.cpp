@@ -61,6 +61,7 @@ Tensor from_blob(std::string_view op, Blob blob, DType dtype, Device device) {
   impl.shape = blob.shape;
   impl.strides = blob.strides;
   impl.offset = -span.low;
+  impl.is_inference = inference_mode();
   return x;
 }
 

@@ -100,14 +100,15 @@ Tensor& Tensor::copy_(const Tensor& src) {
 Tensor& Tensor::fill_(Scalar value) {
   const DType dtype = impl_of(*this, "fill_").dtype;
   require_writable("fill_", *this);
-  autograd::check_in_place("fill_", *this, autograd::needs_record({this, 1}));
+  const bool recorded = autograd::needs_record({this, 1});
+  autograd::check_in_place("fill_", *this, recorded);
   require_fits("fill_", value, dtype);
   program::Builder b;
   b.output(b.scalar(dtype));
   const ops::Operands operands{{*this}, {}, {value.bits(dtype)}};
   ops::run("fill_", b.build(), {&operands, 1});
   mark_written(*this);
-  if (grad_enabled()) impl_->node = nullptr;  // nothing of what it was is left
+  if (recorded) autograd::forget(*this);
   return *this;
 }
 

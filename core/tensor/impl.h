@@ -13,7 +13,9 @@ namespace tenon {
 
 namespace autograd {
 class Node;
-}
+struct LeafHooks;
+struct RetainedGrad;
+}  // namespace autograd
 
 namespace detail {
 
@@ -25,12 +27,16 @@ struct TensorImpl {
   Strides strides;          // in elements
   std::int64_t offset = 0;  // in elements
   bool is_view = false;     // made from another tensor's storage
+  Tensor base;              // of a view made while recording: what a write to the view changes too
+  bool is_inference = false;
 
   bool requires_grad = false;  // a leaf that was told so; recorded results have a node
   Tensor grad;
   std::shared_ptr<autograd::Node> node;  // what this is a result of, and which
   int output = 0;
   std::uint64_t node_version = 0;  // of the storage when it was recorded
+  std::shared_ptr<autograd::LeafHooks> hooks;
+  std::shared_ptr<autograd::RetainedGrad> retained;  // of a result
 };
 
 }  // namespace detail

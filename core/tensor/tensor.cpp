@@ -73,6 +73,7 @@ Tensor allocate(const Shape& shape, DType dtype, Device device) {
   impl.dtype = dtype;
   impl.shape = shape;
   impl.strides = contiguous_strides(shape);
+  impl.is_inference = inference_mode();
   return x;
 }
 
@@ -86,6 +87,7 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
   impl.strides = strides;
   impl.offset = offset;
   impl.is_view = true;
+  impl.is_inference = from.is_inference;
   return view;
 }
 
@@ -123,6 +125,7 @@ void require_writable(std::string_view op, const Tensor& x) {
 
 void mark_written(Tensor& x) {
   detail::TensorImpl& impl = *x.impl();
+  if (impl.is_inference) return;  // backward keeps none of it
   impl.node_version = impl.storage->version.fetch_add(1) + 1;
 }
 
@@ -166,6 +169,8 @@ void Tensor::set_data(const Tensor& other) {
   impl.strides = from.strides;
   impl.offset = from.offset;
   impl.is_view = from.is_view;
+  impl.base = {};
+  impl.is_inference = from.is_inference;
 }
 
 namespace detail {

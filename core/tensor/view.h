@@ -22,6 +22,7 @@ Tensor recorded(std::string_view op, const Tensor& x, Tensor view, F backward) {
       return std::vector<Tensor>{backward(dy[0])};
     });
   }
+  autograd::set_base(view, x);
   return view;
 }
 

@@ -112,6 +112,7 @@ std::vector<Tensor> parted(const Tensor& x, int d, const Lengths& lengths) {
                        return std::vector<Tensor>{joined(dy, from, d, lengths)};
                      });
   }
+  for (const Tensor& part : parts) autograd::set_base(part, x);
   return parts;
 }
 

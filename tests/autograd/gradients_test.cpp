@@ -170,7 +170,8 @@ Tensor weights(const Shape& shape, Device device) {
 Tensor weighed_gradient(const Function& f, Inputs inputs) {
   const Tensor y = f(inputs), w = weights(y.shape(), y.device());
   Tensor sum = zeros({}, {.dtype = f64, .device = y.device()});
-  for (const Tensor& g : autograd::grad({&y, 1}, inputs, {&w, 1}, true)) {
+  for (const Tensor& g :
+       autograd::grad({&y, 1}, inputs, {&w, 1}, {.create_graph = true, .allow_unused = true})) {
     if (g.defined()) sum = sum + (g * weights(g.shape(), g.device())).sum();
   }
   return sum;
@@ -182,7 +183,7 @@ TEST_P(Gradients, SecondOrder) {
     const std::vector<Tensor> inputs = leaves(row);
     const Tensor sum = weighed_gradient(row.f, inputs);
     std::vector<Tensor> found(inputs.size());
-    if (sum.requires_grad()) found = autograd::grad({&sum, 1}, inputs);
+    if (sum.requires_grad()) found = autograd::grad({&sum, 1}, inputs, {}, {.allow_unused = true});
     const auto expected =
         differences([&](Inputs x) { return weighed_gradient(row.f, x).item<double>(); }, inputs);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -201,15 +202,15 @@ TEST_P(Gradients, DerivativesOfAnyOrder) {
   Tensor y = x * x * x * x * x;
   for (const double expected :
        {5 * std::pow(0.7, 4), 20 * std::pow(0.7, 3), 60 * 0.7 * 0.7, 120 * 0.7, 120.0}) {
-    y = autograd::grad({&y, 1}, {&x, 1}, {}, true).front();
+    y = autograd::grad({&y, 1}, {&x, 1}, {}, {.create_graph = true}).front();
     EXPECT_NEAR(y.item<double>(), expected, 1e-9);
   }
   Tensor s = sigmoid(x);
   const double v = 1 / (1 + std::exp(-0.7));
-  s = autograd::grad({&s, 1}, {&x, 1}, {}, true).front();
-  s = autograd::grad({&s, 1}, {&x, 1}, {}, true).front();
+  s = autograd::grad({&s, 1}, {&x, 1}, {}, {.create_graph = true}).front();
+  s = autograd::grad({&s, 1}, {&x, 1}, {}, {.create_graph = true}).front();
   EXPECT_NEAR(s.item<double>(), v * (1 - v) * (1 - 2 * v), 1e-12);
-  s = autograd::grad({&s, 1}, {&x, 1}, {}, true).front();
+  s = autograd::grad({&s, 1}, {&x, 1}, {}, {.create_graph = true}).front();
   EXPECT_NEAR(s.item<double>(), v * (1 - v) * (1 - 6 * v + 6 * v * v), 1e-12);
 }
 

@@ -14,6 +14,7 @@
 
 #include "tests/support/program_generator.h"
 #include "tests/support/program_oracle.h"
+#include "tests/support/rounds.h"
 
 namespace tenon::program {
 namespace {
@@ -75,6 +76,18 @@ bool smooth(const Program& p, const Point& x, std::size_t i, const Point& scalar
   const double scale = 1 + std::fabs(slope);
   return chained && std::isfinite(wider) && std::fabs(value) < 1e4 * scale && scale < 1e5 &&
          std::fabs(right - left) < 1e-2 * scale && std::fabs(slope - wider) < 1e-5 * scale;
+}
+
+/// Whether some rem of the program takes off another number of divisors where input i is moved as
+/// `smooth` moves it: a tooth may be too small to be seen in values.
+bool crosses_a_tooth(const Program& teeth, const Point& x, std::size_t i, const Point& scalars) {
+  const Point here = call(teeth, x, scalars);
+  for (const double by : {-4e-5, -1e-5, 1e-5, 4e-5}) {
+    Point there = x;
+    there[i] += by;
+    if (call(teeth, there, scalars) != here) return true;
+  }
+  return false;
 }
 
 void expect_gradient(const Program& p, const Point& x, const Point& scalars = {}) {
@@ -303,8 +316,8 @@ TEST(Derivative, OfRandomProgramsAgreesWithDifferences) {
     return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
   };
   int compared = 0, programs = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Program p = test::random_smooth_program(seed);
+  for (std::uint64_t seed = 0; seed < test::rounds(1000); ++seed) {
+    const Program p = test::random_smooth_program(seed), teeth = test::teeth_of_smooth_program(seed);
     const int result[] = {0};
     const Derivative d = derive(p, indices(p.input_count()), result);
     bool any = false;
@@ -314,7 +327,7 @@ TEST(Derivative, OfRandomProgramsAgreesWithDifferences) {
       const Point scalars{uniform(0.1, 2)};
       const Point gradient = call(d, x, {1.0}, scalars);
       for (std::size_t i = 0; i < x.size(); ++i) {
-        if (!smooth(p, x, i, scalars)) continue;
+        if (!smooth(p, x, i, scalars) || crosses_a_tooth(teeth, x, i, scalars)) continue;
         const double expected = central(p, x, i, 1e-5, scalars);
         EXPECT_NEAR(gradient[i], expected, 1e-4 * (1 + std::fabs(expected)))
             << "seed " << seed << ", input " << i << " at " << testing::PrintToString(x) << "\n"
@@ -326,8 +339,8 @@ TEST(Derivative, OfRandomProgramsAgreesWithDifferences) {
     }
     programs += any ? 1 : 0;
   }
-  EXPECT_GT(programs, 700);
-  EXPECT_GT(compared, 4000);
+  EXPECT_GT(programs, static_cast<int>(test::rounds(700)));
+  EXPECT_GT(compared, static_cast<int>(test::rounds(4000)));
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ TEST_P(Losses, AreDifferentiableTwice) {
   x.set_requires_grad();
   const Tensor y = tensor({1.0, 0.0, 0.5}, {.dtype = f64, .device = on()});
   const Tensor loss = nn::BCEWithLogitsLoss()(x, y) + nn::MSELoss()(x, y);
-  const Tensor slope = autograd::grad({&loss, 1}, {&x, 1}, {}, true).front().sum();
+  const Tensor slope = autograd::grad({&loss, 1}, {&x, 1}, {}, {.create_graph = true}).front().sum();
   const Tensor second = autograd::grad({&slope, 1}, {&x, 1}).front();
   std::vector<double> expected;
   for (const double v : values) {

@@ -135,7 +135,8 @@ Tensor gradient_of(const Row& row, std::span<const Tensor> operands) {
   const Tensor y = row.op({operands.begin(), operands.end()});
   const Tensor weights = tensor_of(draw(y.shape(), {0.5, 1.5}, f64, 9), f64, y.device());
   Tensor total;
-  for (const Tensor& dx : autograd::grad({&y, 1}, operands, {&weights, 1}, true)) {
+  for (const Tensor& dx :
+       autograd::grad({&y, 1}, operands, {&weights, 1}, {.create_graph = true, .allow_unused = true})) {
     if (!dx.defined()) continue;
     const Tensor part = (dx * dx).sum();
     total = total.defined() ? total + part : part;

@@ -295,7 +295,10 @@ RandomProgram random_program(std::uint64_t seed, const GeneratorOptions& options
   return Generator(seed, options).run();
 }
 
-program::Program random_smooth_program(std::uint64_t seed) {
+namespace {
+
+/// The values of a random smooth program or the quotients of its rems, last first.
+program::Program smooth_program(std::uint64_t seed, bool wants_teeth) {
   constexpr Opcode kUnary[] = {
       Opcode::neg,   Opcode::abs,   Opcode::floor, Opcode::sqrt,  Opcode::exp,   Opcode::log,
       Opcode::round, Opcode::trunc, Opcode::sin,   Opcode::cos,   Opcode::tanh,  Opcode::erf,
@@ -304,7 +307,7 @@ program::Program random_smooth_program(std::uint64_t seed) {
                                 Opcode::min, Opcode::max, Opcode::pow, Opcode::rem};
   std::mt19937_64 random(seed);
   Builder b;
-  std::vector<Value> values;
+  std::vector<Value> values, teeth;
   for (std::uint64_t i = 0, n = 1 + random() % 3; i < n; ++i) values.push_back(b.input(f64));
   values.push_back(b.scalar(f64));
   const std::size_t leaves = values.size();
@@ -318,6 +321,7 @@ program::Program random_smooth_program(std::uint64_t seed) {
     if (kind < 4) {
       const Opcode opcode = kBinary[random() % std::size(kBinary)];
       values.push_back(b.apply(opcode, f64, opcode == Opcode::pow ? abs(x) : x, y));
+      if (opcode == Opcode::rem) teeth.push_back(trunc(x / y));
     } else if (kind < 6) {
       values.push_back(b.apply(kUnary[random() % std::size(kUnary)], f64, x));
     } else if (kind == 6) {
@@ -326,8 +330,23 @@ program::Program random_smooth_program(std::uint64_t seed) {
       values.push_back(b.apply(Opcode::fma, f64, x, y, z));
     }
   }
-  for (std::size_t i = values.size(); i-- > leaves;) b.output(values[i]);
+  if (wants_teeth) {
+    b.output(b.constant(f64, 0));  // a program has an output
+    for (const Value tooth : teeth) b.output(tooth);
+  } else {
+    for (std::size_t i = values.size(); i-- > leaves;) b.output(values[i]);
+  }
   return b.build();
+}
+
+}  // namespace
+
+program::Program random_smooth_program(std::uint64_t seed) {
+  return smooth_program(seed, false);
+}
+
+program::Program teeth_of_smooth_program(std::uint64_t seed) {
+  return smooth_program(seed, true);
 }
 
 }  // namespace tenon::test

@@ -38,4 +38,8 @@ std::vector<std::uint64_t> random_values(std::uint64_t seed, DType dtype, std::s
 /// others are the values on the way, so that a test can tell where each is smooth: finite and not 0.
 program::Program random_smooth_program(std::uint64_t seed);
 
+/// How many whole divisors each rem of that program takes off, up to the last: where one changes the
+/// program jumps, however small the jump. The same inputs and scalar.
+program::Program teeth_of_smooth_program(std::uint64_t seed);
+
 }  // namespace tenon::test

@@ -1,6 +1,7 @@
 // All of Tenon.
 #pragma once
 
+#include <tenon/amp.h>
 #include <tenon/autograd.h>
 #include <tenon/creation.h>
 #include <tenon/data.h>
@@ -10,6 +11,7 @@
 #include <tenon/error.h>
 #include <tenon/fallback.h>
 #include <tenon/half.h>
+#include <tenon/hooks.h>
 #include <tenon/io.h>
 #include <tenon/log.h>
 #include <tenon/memory.h>

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <tenon/device.h>
 #include <tenon/dtype.h>
 #include <tenon/error.h>
+#include <tenon/hooks.h>
 #include <tenon/scalar.h>
 #include <tenon/shape.h>
 
@@ -196,12 +198,37 @@ class Tensor {
   Tensor& set_requires_grad(bool requires_grad = true);
   /// Not the result of a recorded op.
   bool is_leaf() const;
-  /// The gradient that backward() accumulated, undefined before; only leaves have one.
+  /// The gradient that backward() accumulated, undefined before; only leaves have one, and results that
+  /// were told retain_grad(). Further ones are added to it in place as long as nobody else holds it; a
+  /// kept handle keeps its values.
   const Tensor& grad() const;
   void set_grad(Tensor grad);
   /// Adds d(this)/d(leaf) · gradient to the grad of each leaf that requires one. Without `gradient`
-  /// this must have one element, and it is 1. The graph is freed unless `retain_graph`.
-  void backward(const Tensor& gradient = {}, bool retain_graph = false) const;
+  /// this must have one element, and it is 1. The graph is freed unless `retain_graph` or
+  /// `create_graph`; with the latter the gradients are differentiable.
+  void backward(const Tensor& gradient = {}, bool retain_graph = false,
+                bool create_graph = false) const;
+  /// Calls f with this tensor's whole gradient in each backward. What it returns, if anything and
+  /// defined, takes the gradient's place and has its shape, dtype and device. Hooks run in the order
+  /// in which they were registered.
+  template <class F>
+    requires std::is_invocable_v<F, const Tensor&>
+  HookHandle register_hook(F f) {
+    if constexpr (std::is_void_v<std::invoke_result_t<F, const Tensor&>>) {
+      return add_hook([f](const Tensor& gradient) {
+        f(gradient);
+        return Tensor();
+      });
+    } else {
+      return add_hook(f);
+    }
+  }
+  /// Calls f with this leaf each time that backward has changed its grad.
+  HookHandle register_post_accumulate_grad_hook(std::function<void(const Tensor&)> f);
+  /// Makes backward keep the gradient of this result as a leaf's is; a leaf's always is.
+  void retain_grad();
+  /// Made in InferenceMode, or a view of such a tensor.
+  bool is_inference() const;
   /// The same storage, outside the graph.
   Tensor detach() const;
   /// How often the storage has been written in place.
@@ -218,6 +245,7 @@ class Tensor {
   detail::TensorImpl* impl() const { return impl_; }
 
  private:
+  HookHandle add_hook(std::function<Tensor(const Tensor&)> f);
   void* data_pointer(DType dtype) const;
   void* writable_pointer(DType dtype);
   Tensor t(const char* op, int most) const;

@@ -200,7 +200,10 @@ struct CallTable {
       case 2: {
         const Tensor outputs[] = {y.sum()}, inputs[] = {x, c.any()};
         const bool create_graph = in.flag() && c.second_order_left_-- > 0;
-        return autograd::grad(outputs, inputs, {}, create_graph).front();
+        return autograd::grad(
+                   outputs, inputs, {},
+                   {.create_graph = create_graph, .retain_graph = true, .allow_unused = true})
+            .front();
       }
       default:
         Tensor(x).set_grad(y.detach());

@@ -19,7 +19,10 @@ class AnyModule : public Module {
     requires(std::derived_from<M, Module> && !std::same_as<M, AnyModule>)
   AnyModule(const M& module)  // NOLINT: implicit, as a handle on the same
       : Module(module), call_([module](const Tensor& x) { return module(x); }) {}
-  Tensor operator()(const Tensor& x) const { return call_(x); }
+  Tensor operator()(const Tensor& x) const {
+    const CallScope scope(*this);
+    return call_(x);
+  }
 
  private:
   std::function<Tensor(const Tensor&)> call_;

@@ -194,6 +194,9 @@ class Module {
   HookHandle register_forward_pre_hook(ForwardPreHook hook) const;
   HookHandle register_forward_hook(ForwardHook hook) const;
 
+  /// The names from the module that has no parent down to this one: "encoder.0". One that was added to
+  /// several has the path of the last; "" for one that was added to none.
+  std::string path() const;
   /// A tree of text: modules by name and type with their tensors' shapes, dtypes and element counts;
   /// then the sums.
   std::string summary() const;
@@ -221,9 +224,24 @@ class Module {
  private:
   struct State;
   friend class detail::Cloning;
+  friend class CallScope;
   void add_child(const std::string& name, const Module& child);
   void set_trainable(bool on) const;
   std::shared_ptr<State> state_;
+};
+
+/// While one lives, ops are recorded as the module's own, for AnomalyMode to name: each call of a Layer
+/// has one.
+class CallScope {
+ public:
+  explicit CallScope(const Module& module);
+  ~CallScope();
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  const void* before_module_;
+  std::string (*before_path_)(const void*);
 };
 
 namespace detail {
@@ -263,7 +281,9 @@ class Layer : public Module {
   Layer() : Module(typeid(Self)) {}
 
   template <class... Args>
+    requires requires(const Self& self, Args&&... args) { self.forward(std::forward<Args>(args)...); }
   auto operator()(Args&&... args) const {
+    const CallScope scope(*this);
     if (!has_hooks()) return self().forward(std::forward<Args>(args)...);
     return call_with_hooks(std::forward<Args>(args)...);
   }

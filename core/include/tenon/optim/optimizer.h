@@ -30,6 +30,8 @@ class Optimizer {
   /// Sets all gradients to undefined.
   void zero_grad() const;
 
+  /// Of all groups.
+  std::vector<nn::Parameter> parameters() const;
   std::size_t group_count() const { return groups_.size(); }
   double lr(std::size_t group = 0) const;
   /// The learning rate of the steps from now on, of all groups or of one; at least 0.
