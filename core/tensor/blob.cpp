@@ -1,6 +1,8 @@
 // Tensors on memory of somebody else's.
 #include <algorithm>
 
+#include <tenon/autograd.h>
+
 #include "core/base/fail.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/import.h"

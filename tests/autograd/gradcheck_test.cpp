@@ -23,7 +23,7 @@ TEST_P(Gradcheck, TakesFunctionsThatTakeGradients) {
   const auto slope = [](std::span<const Tensor> in) {
     const Tensor y = in[0] * in[0] * in[0];
     const Tensor ones = ones_like(y);
-    return autograd::grad({&y, 1}, in, {&ones, 1}, true).front();
+    return autograd::grad({&y, 1}, in, {&ones, 1}, {.create_graph = true}).front();
   };
   EXPECT_EQ(autograd::gradcheck(slope, {&x, 1}), "");
 }

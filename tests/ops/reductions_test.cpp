@@ -267,7 +267,7 @@ TEST_P(ReductionsOn, ProductsOfZerosHaveGradientsToAllOrders) {
   EXPECT_EQ(gradient(prod(two), two), (List{0, 0, 0, 0}));
   // d²/dx0 dx2 of x0 x1 x2 x3, the product of the others, at their place.
   const Tensor y = prod(two);
-  const Tensor first = autograd::grad({&y, 1}, {&two, 1}, {}, true)[0];
+  const Tensor first = autograd::grad({&y, 1}, {&two, 1}, {}, {.create_graph = true})[0];
   EXPECT_EQ(gradient(first.select(0, 0), two), (List{0, 0, 21, 0}));
 }
 

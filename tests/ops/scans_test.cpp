@@ -268,7 +268,7 @@ TEST_P(ScansOnDevices, ZerosInAProductHaveAGradient) {
     EXPECT_EQ(autograd::gradcheck(f, {&x, 1}), "");
     const auto slope = [&](std::span<const Tensor> in) {
       const Tensor y = cumprod(in[0], 0);
-      return autograd::grad({&y, 1}, in, {&weights, 1}, true).front();
+      return autograd::grad({&y, 1}, in, {&weights, 1}, {.create_graph = true}).front();
     };
     EXPECT_EQ(autograd::gradcheck(slope, {&x, 1}), "");
   }
