@@ -39,7 +39,7 @@ Tensor call(const std::string& name, const Json& o, Reduction reduction, const T
 /// Σ w·dL/dx, where L is the sum of a loss and w its target.
 Tensor slope_sum(const std::string& loss, const Tensor& x, const Tensor& y) {
   const Tensor value = call(loss, Json::object(), Reduction::sum, x, y);
-  return (autograd::grad({&value, 1}, {&x, 1}, {}, true).front() * y).sum();
+  return (autograd::grad({&value, 1}, {&x, 1}, {}, {.create_graph = true}).front() * y).sum();
 }
 
 /// The derivative of that along x against difference quotients.

@@ -67,6 +67,7 @@ TEST(Clone, HasTheValuesAndNothingInCommon) {
   EXPECT_EQ(*model.calls, 6);
   EXPECT_EQ(*copy.calls, 6);
 
+  EXPECT_EQ(copy.body.path(), "body");
   EXPECT_FALSE(copy.body.is_training());
   EXPECT_FALSE(copy.body.parameters().front().requires_grad());
   copy.body.train();
