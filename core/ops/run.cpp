@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <tenon/autograd.h>
 
@@ -50,6 +50,18 @@ bool disturbs(const Tensor& output, const Tensor& input, bool in_step) {
   return a < d && c < b;
 }
 
+/// What a pack uses of a storage, in bytes.
+struct Region {
+  const runtime::Storage* storage;
+  std::int64_t begin, end;
+  bool writes;
+
+  bool clashes(const Region& other) const {
+    return storage == other.storage && (writes || other.writes) && begin < other.end &&
+           other.begin < end;
+  }
+};
+
 /// Operands in the plugin's terms; what the ABI's pointers point to. One pack, or several where the
 /// device's loops have fewer dimensions.
 struct Packed {
@@ -57,6 +69,7 @@ struct Packed {
   Loop loop;
   std::vector<TenonOperand> operands;  // of one pack after the other
   std::vector<runtime::Access> accesses;
+  std::vector<Region> regions;
 
   bool same_layout(const Packed& other) const {
     return loop.shape.size() == other.loop.shape.size() && loop.index_width == other.loop.index_width &&
@@ -80,6 +93,8 @@ void add_tensor(Packed& packed, const Tensor& x, bool writes) {
   packed.loop.operands.push_back({broadcast_strides(impl.shape, impl.strides, packed.loop.shape)});
   packed.operands.push_back(argument(x));
   packed.accesses.push_back({impl.storage.get(), writes});
+  const auto [begin, end] = byte_range(x);
+  packed.regions.push_back({impl.storage.get(), begin, end, writes});
 }
 
 void add_index(Packed& packed, const Input& input) {
@@ -169,28 +184,25 @@ std::shared_ptr<const runtime::Kernel> find_kernel(const program::Program& progr
   return kernel;
 }
 
-/// Packs for one launch: of one layout, and none writes a storage that another one uses.
+/// Packs for one launch: of one layout, and none writes what another one uses.
 struct Group {
   explicit Group(const Packed& model) : first(model) {}
 
   bool takes(Packed& packed) {
     if (!packed.same_layout(first)) return false;
-    const bool clashes =
-        std::any_of(packed.accesses.begin(), packed.accesses.end(), [&](const auto& access) {
-          return written.contains(access.storage) || (access.writes && used.contains(access.storage));
-        });
-    if (clashes) return false;
-    for (const runtime::Access& access : packed.accesses) {
-      used.insert(access.storage);
-      if (access.writes) written.insert(access.storage);
+    for (const Region& region : packed.regions) {
+      const std::vector<Region>& others = used[region.storage];
+      const auto clashes = [&](const Region& other) { return region.clashes(other); };
+      if (std::any_of(others.begin(), others.end(), clashes)) return false;
     }
+    for (const Region& region : packed.regions) used[region.storage].push_back(region);
     packs.push_back(&packed);
     return true;
   }
 
   const Packed& first;
   std::vector<Packed*> packs;
-  std::unordered_set<const runtime::Storage*> used, written;
+  std::unordered_map<const runtime::Storage*, std::vector<Region>> used;
 };
 
 std::vector<Group> grouped(std::vector<Packed>& all) {

@@ -1,188 +1,182 @@
-// Optimiser steps: a program over packs, one pack for each parameter.
+// Steps of any optimiser: packs that share a program and a device are one launch.
+#include <tenon/optim/optimizer.h>
+
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <tenon/memory.h>
 #include <tenon/ops.h>
-#include <tenon/optim.h>
 
 #include "core/base/fail.h"
+#include "core/nn/state_dict.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::optim {
 namespace {
 
-using program::Builder;
 using program::Program;
 
-void require_in_range(std::string_view optimiser, std::string_view what, double value, double limit) {
-  require(value >= 0 && value < limit, "[{}] {} is {}: it must be at least 0{}", optimiser, what, value,
-          std::isinf(limit) ? " and finite" : " and below 1");
-}
-
-/// inputs p, g; scalars lr, weight decay; output p.
-Program sgd_program(DType dtype) {
-  Builder b;
-  const auto p = b.input(dtype), g = b.input(dtype);
-  const auto lr = b.scalar(dtype), decay = b.scalar(dtype);
-  b.output(p - lr * (g + decay * p));
-  return b.build();
-}
-
-/// inputs p, g, v; scalars lr, weight decay, momentum; outputs p, v.
-Program momentum_program(DType dtype) {
-  Builder b;
-  const auto p = b.input(dtype), g = b.input(dtype), v = b.input(dtype);
-  const auto lr = b.scalar(dtype), decay = b.scalar(dtype), momentum = b.scalar(dtype);
-  const auto velocity = momentum * v + (g + decay * p);
-  b.output(p - lr * velocity);
-  b.output(velocity);
-  return b.build();
-}
-
-/// inputs p, g, m, v; scalars β1, 1 - β1, β2, 1 - β2, lr / (1 - β1ᵗ), 1 / √(1 - β2ᵗ), eps, weight
-/// decay; outputs p, m, v.
-Program adam_program(DType dtype) {
-  Builder b;
-  const auto p = b.input(dtype), g0 = b.input(dtype), m0 = b.input(dtype), v0 = b.input(dtype);
-  const auto beta1 = b.scalar(dtype), rest1 = b.scalar(dtype), beta2 = b.scalar(dtype),
-             rest2 = b.scalar(dtype);
-  const auto rate = b.scalar(dtype), root = b.scalar(dtype), eps = b.scalar(dtype),
-             decay = b.scalar(dtype);
-  const auto g = g0 + decay * p;
-  const auto m = beta1 * m0 + rest1 * g;
-  const auto v = beta2 * v0 + rest2 * (g * g);
-  b.output(p - rate * m / (sqrt(v) * root + eps));
-  b.output(m);
-  b.output(v);
-  return b.build();
-}
-
-/// Packs that share device and dtype run in one launch.
-class Step {
- public:
-  Step(std::string_view op, Program (*build)(DType)) : op_(op), build_(build) {}
-
-  void add(std::span<const double> scalars, std::vector<Tensor> outputs,
-           const std::vector<Tensor>& inputs) {
-    ops::Operands operands{std::move(outputs), {}};
-    for (const Tensor& x : inputs) operands.inputs.push_back({x});
-    const Tensor& p = operands.outputs.front();
-    ops::common_device(op_, inputs);
-    for (const Tensor& x : inputs) {
-      require(x.shape() == p.shape() && x.dtype() == p.dtype(),
-              "[{}] the parameter is {} {}, its gradient or state {} {}", op_, name(p.dtype()),
-              to_string(p.shape()), name(x.dtype()), to_string(x.shape()));
-    }
-    for (const Tensor& y : operands.outputs) require_writable(op_, y);
-    for (const double s : scalars) operands.scalars.push_back(Scalar(s).bits(p.dtype()));
-    groups_[{p.device().name(), p.dtype()}].push_back(std::move(operands));
-  }
-
-  void run() const {
-    for (const auto& [key, packs] : groups_) {
-      ops::run(op_, build_(key.second), packs);
-      for (const auto& pack : packs) {
-        for (Tensor y : pack.outputs) mark_written(y);
-      }
-    }
-  }
-
- private:
-  std::string_view op_;
-  Program (*build_)(DType);
-  std::map<std::pair<std::string, DType>, std::vector<ops::Operands>> groups_;
+/// A launch to come.
+struct Launch {
+  Program program;
+  std::vector<ops::Operands> packs;
 };
+using Launches = std::map<std::pair<std::string, std::uint64_t>, Launch>;
 
-/// A tensor of zeros beside the parameter, made or moved when it is first needed there.
-Tensor& state_for(std::vector<Tensor>& list, std::size_t i, const Tensor& parameter) {
-  const MemoryTag tag("optimizer");
-  if (!list[i].defined()) {
-    list[i] = zeros_like(parameter);
-  } else if (list[i].device() != parameter.device()) {
-    list[i] = list[i].to(parameter.device());
+void require_fitting(std::string_view op, const Tensor& p, std::span<const Tensor> others) {
+  for (const Tensor& x : others) {
+    require(x.shape() == p.shape() && x.dtype() == p.dtype(),
+            "[{}] the parameter is {} {}, its gradient or state {} {}", op, name(p.dtype()),
+            to_string(p.shape()), name(x.dtype()), to_string(x.shape()));
   }
-  return list[i];
+}
+
+std::vector<std::uint64_t> bits_of(const Program& program, const std::vector<double>& scalars) {
+  std::vector<std::uint64_t> bits;
+  for (std::size_t i = 0; i < scalars.size(); ++i)
+    bits.push_back(Scalar(scalars[i]).bits(program.scalar_dtype(static_cast<int>(i))));
+  return bits;
+}
+
+std::string memory_name(std::size_t slot, const std::string& memory) {
+  return std::to_string(slot) + "." + memory;
 }
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<nn::Parameter> parameters, double lr)
-    : parameters_(std::move(parameters)) {
-  require(!parameters_.empty(), "[Optimizer] there are no parameters");
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    require(parameters_[i].defined(), "[Optimizer] parameter {} is undefined", i);
-    for (std::size_t k = 0; k < i; ++k) {
-      require(!parameters_[i].is_same(parameters_[k]), "[Optimizer] parameter {} is parameter {} again",
-              i, k);
-    }
+Optimizer::Optimizer(std::string_view name, std::size_t groups) : name_(name) {
+  require(groups > 0, "[Optimizer] there are no parameters");
+}
+
+void Optimizer::add_group(const std::vector<nn::Parameter>& parameters, double lr,
+                          std::vector<Memory> memories) {
+  require(!parameters.empty(), "[Optimizer] there are no parameters");
+  std::map<const void*, std::size_t> seen;
+  for (std::size_t i = 0; i < slots_.size(); ++i) seen.emplace(slots_[i].parameter.impl(), i);
+  for (const nn::Parameter& parameter : parameters) {
+    require(parameter.defined(), "[Optimizer] parameter {} is undefined", slots_.size());
+    const auto [known, is_new] = seen.emplace(parameter.impl(), slots_.size());
+    require(is_new, "[Optimizer] parameter {} is parameter {} again", slots_.size(), known->second);
+    slots_.push_back({.parameter = parameter, .group = groups_.size()});
   }
-  set_lr(lr);
+  groups_.push_back({0, std::move(memories)});
+  set_lr(groups_.size() - 1, lr);
+}
+
+std::vector<nn::Parameter> Optimizer::parameters() const {
+  std::vector<nn::Parameter> all;
+  for (const Slot& slot : slots_) all.push_back(slot.parameter);
+  return all;
+}
+
+double Optimizer::lr(std::size_t group) const {
+  require(group < groups_.size(), "[Optimizer] there is no group {} among {}", group, groups_.size());
+  return groups_[group].lr;
+}
+
+void Optimizer::set_lr(std::size_t group, double lr) {
+  require(group < groups_.size(), "[Optimizer] there is no group {} among {}", group, groups_.size());
+  require(lr >= 0 && std::isfinite(lr), "[Optimizer] lr is {}: it must be at least 0 and finite", lr);
+  groups_[group].lr = lr;
 }
 
 void Optimizer::set_lr(double lr) {
-  require_in_range("Optimizer", "lr", lr, HUGE_VAL);
-  lr_ = lr;
+  for (std::size_t group = 0; group < groups_.size(); ++group) set_lr(group, lr);
 }
 
-void Optimizer::zero_grad() {
-  for (nn::Parameter& parameter : parameters_) parameter.set_grad({});
+void Optimizer::zero_grad() const {
+  for (const Slot& slot : slots_) {
+    nn::Parameter parameter = slot.parameter;
+    parameter.set_grad({});
+  }
 }
 
-SGD::SGD(std::vector<nn::Parameter> parameters, SGDOptions options)
-    : Optimizer(std::move(parameters), options.lr), options_(options), velocity_(parameters_.size()) {
-  require_in_range("SGD", "momentum", options_.momentum, HUGE_VAL);
-  require_in_range("SGD", "weight_decay", options_.weight_decay, HUGE_VAL);
-}
-
-void SGD::step() {
-  const bool heavy = options_.momentum != 0;
-  Step step("SGD", heavy ? momentum_program : sgd_program);
-  const double scalars[] = {lr(), options_.weight_decay, options_.momentum};
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const Tensor& p = parameters_[i];
-    if (!p.grad().defined()) continue;
-    if (heavy) {
-      const Tensor& v = state_for(velocity_, i, p);
-      step.add(scalars, {p, v}, {p, p.grad(), v});
-    } else {
-      step.add({scalars, 2}, {p}, {p, p.grad()});
+/// Makes what is remembered of a parameter where it is first needed, or takes it where the parameter
+/// went.
+void Optimizer::remember(Slot& slot) const {
+  const MemoryTag tag("optimizer");
+  const Tensor& p = slot.parameter;
+  const std::vector<Memory>& wanted = groups_[slot.group].memories;
+  slot.memories.resize(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    Tensor& x = slot.memories[i];
+    if (!x.defined()) {
+      x = full(p.shape(), wanted[i].initial, {.dtype = p.dtype(), .device = p.device()});
+    } else if (x.device() != p.device() || x.dtype() != p.dtype()) {
+      x = x.to(p.device()).to(p.dtype());
     }
   }
-  step.run();
 }
 
-Adam::Adam(std::vector<nn::Parameter> parameters, AdamOptions options)
-    : Optimizer(std::move(parameters), options.lr),
-      options_(options),
-      m_(parameters_.size()),
-      v_(parameters_.size()),
-      steps_(parameters_.size()) {
-  require_in_range("Adam", "beta1", options_.beta1, 1);
-  require_in_range("Adam", "beta2", options_.beta2, 1);
-  require_in_range("Adam", "eps", options_.eps, HUGE_VAL);
-  require_in_range("Adam", "weight_decay", options_.weight_decay, HUGE_VAL);
-}
-
-void Adam::step() {
-  Step step("Adam", adam_program);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const Tensor& p = parameters_[i];
+void Optimizer::step() {
+  Launches launches;
+  std::vector<Slot*> stepped;
+  for (Slot& slot : slots_) {
+    const Tensor& p = slot.parameter;
     if (!p.grad().defined()) continue;
-    const auto t = static_cast<double>(steps_[i] + 1);
-    const double beta1 = options_.beta1, beta2 = options_.beta2;
-    const double rate = lr() / (1 - std::pow(beta1, t));
-    const double root = 1 / std::sqrt(1 - std::pow(beta2, t));
-    const double scalars[] = {beta1, 1 - beta1, beta2,        1 - beta2,
-                              rate,  root,      options_.eps, options_.weight_decay};
-    const Tensor &m = state_for(m_, i, p), &v = state_for(v_, i, p);
-    step.add(scalars, {p, m, v}, {p, p.grad(), m, v});
+    remember(slot);
+    std::vector<Tensor> inputs{p, p.grad()};
+    inputs.insert(inputs.end(), slot.memories.begin(), slot.memories.end());
+    ops::common_device(name_, inputs);
+    require_fitting(name_, p, inputs);
+    const Update update = this->update(slot.group, p.dtype(), slot.steps + 1);
+    ops::Operands pack{{p}, {}, bits_of(update.program, update.scalars)};
+    pack.outputs.insert(pack.outputs.end(), slot.memories.begin(), slot.memories.end());
+    for (const Tensor& y : pack.outputs) require_writable(name_, y);
+    for (const Tensor& x : inputs) pack.inputs.push_back({x});
+    launches.try_emplace({p.device().name(), update.program.id()}, Launch{update.program, {}})
+        .first->second.packs.push_back(std::move(pack));
+    stepped.push_back(&slot);
   }
-  step.run();
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i].grad().defined()) ++steps_[i];
+  for (const auto& [key, launch] : launches) {
+    ops::run(name_, launch.program, launch.packs);
+    for (const ops::Operands& pack : launch.packs) {
+      for (Tensor y : pack.outputs) mark_written(y);
+    }
   }
+  for (Slot* slot : stepped) ++slot->steps;
+}
+
+nn::StateDict Optimizer::state_dict() const {
+  std::vector<std::int32_t> steps;
+  nn::StateDict state;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    steps.push_back(static_cast<std::int32_t>(slot.steps));
+    if (slot.steps == 0) continue;
+    for (std::size_t k = 0; k < slot.memories.size(); ++k)
+      state.emplace_back(memory_name(i, groups_[slot.group].memories[k].name), slot.memories[k]);
+  }
+  const Tensor counts = tensor(steps, {.device = slots_.front().parameter.device()});
+  state.insert(state.begin(), {"steps", counts});
+  return state;
+}
+
+void Optimizer::load_state_dict(const nn::StateDict& state) {
+  const auto counts = std::find_if(state.begin(), state.end(),
+                                   [](const auto& entry) { return entry.first == "steps"; });
+  require(counts != state.end(), "[{}.load_state_dict] steps is missing", name_);
+  const auto size = static_cast<std::int64_t>(slots_.size());
+  require(counts->second.shape() == Shape{size} && counts->second.dtype() == i32,
+          "[{}.load_state_dict] steps is {} {}, not i32 ({},)", name_, name(counts->second.dtype()),
+          to_string(counts->second.shape()), size);
+  const std::vector<std::int32_t> steps = counts->second.to_vector<std::int32_t>();
+  std::vector<Slot> loaded = slots_;
+  nn::StateDict own{{"steps", counts->second.clone()}};
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    Slot& slot = loaded[i];
+    require(steps[i] >= 0, "[{}.load_state_dict] steps has {} at {}", name_, steps[i], i);
+    slot.steps = steps[i];
+    slot.memories.clear();
+    if (slot.steps == 0) continue;
+    remember(slot);
+    for (std::size_t k = 0; k < slot.memories.size(); ++k)
+      own.emplace_back(memory_name(i, groups_[slot.group].memories[k].name), slot.memories[k]);
+  }
+  nn::load_tensors(fmt::format("{}.load_state_dict", name_), own, state, {});
+  slots_ = std::move(loaded);
 }
 
 }  // namespace tenon::optim

@@ -14,6 +14,7 @@
 #include "core/tensor/impl.h"
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
+#include "tests/support/limited_device.h"
 
 namespace tenon::test {
 namespace {
@@ -198,6 +199,25 @@ TEST_P(Kinds, VaryingStridesAreRight) {
     expect_product(x, y);
     expect_product(y.transpose(1, 2), x.transpose(1, 2));
   }
+}
+
+TEST_P(Kinds, PacksThatWriteApartInOneStorageAreOneLaunch) {
+  if (!takes_whole_programs(device_)) GTEST_SKIP() << "which has programs in parts";
+  program::Builder b;
+  b.output(-b.input(f32));
+  const auto launches_of = [&](const Tensor& y, std::int64_t second) {
+    const Tensor x = tensor({1.0, 2.0, 3.0}, here_);
+    const ops::Operands packs[] = {{{y.slice(0, {0, 3})}, {{x}}},
+                                   {{y.slice(0, {second, second + 3})}, {{x * 10}}}};
+    const std::int64_t before = device_.stats().launches;
+    ops::run("test", b.build(), packs);
+    return device_.stats().launches - before;
+  };
+  const Tensor apart = zeros({6}, here_), across = zeros({5}, here_);
+  EXPECT_EQ(launches_of(apart, 3), 1);
+  EXPECT_EQ(apart.to_vector<float>(), (std::vector<float>{-1, -2, -3, -10, -20, -30}));
+  EXPECT_EQ(launches_of(across, 2), 2);
+  EXPECT_EQ(across.to_vector<float>(), (std::vector<float>{-1, -2, -10, -20, -30}));
 }
 
 TEST_P(Kinds, PlacesOfExtremes) {

@@ -81,11 +81,14 @@ const std::vector<BadTable> kTables{
     {"EmptyCell",
      table("4,,0"),
      {"linear", "--target", "a"},
-     "data.csv:5:2: column \"b\" is empty here; --missing drop leaves such rows out"},
+     "data.csv:5:2: column \"b\" is empty here; --missing drop leaves such rows out, --missing mean "
+     "takes the column's mean"},
     {"NaNCell",
      table("4,NaN,0"),
      {"linear", "--target", "a"},
-     "data.csv:5:2: column \"b\" is \"NaN\" here; --missing drop leaves such rows out"},
+     "data.csv:5:2: column \"b\" is \"NaN\" here; --missing drop leaves such rows out, --missing mean "
+     "takes "
+     "the column's mean"},
     {"InfiniteCell",
      table("4,inf,0"),
      {"linear", "--target", "a"},
@@ -125,6 +128,19 @@ const std::vector<BadTable> kTables{
      many_texts(),
      {"linear", "--target", "y"},
      "data.csv: column \"word\" has 65 different texts, more than 64; leave it out with --drop word"},
+    {"NoMean",
+     "a,b,c\n1,,3\n2,,5\n,NA,6\n",
+     {"linear", "--target", "c", "--missing", "mean", "--val-split", "0", "--header", "yes"},
+     "data.csv: column \"b\" has no value in any training row, so it has no mean; leave it out with "
+     "--drop b"},
+    {"NoTargetAtAll",
+     "a,b\n1,\n2,NA\n",
+     {"linear", "--target", "b", "--missing", "mean", "--header", "yes"},
+     "data.csv: every row lacks a value in some column"},
+    {"EmptyTarget",
+     table("4,5,"),
+     {"logistic", "--target", "class"},
+     "data.csv:5:3: column \"class\" is empty here; --missing drop leaves such rows out"},
     {"NothingLeft",
      "a,b\n1,\n,2\n",
      {"linear", "--target", "b", "--missing", "drop", "--header", "yes"},
@@ -163,9 +179,12 @@ const std::vector<WrongUsage> kUsages{
      {"--hidden", "8"},
      "--hidden must be 0 for linear; logistic takes a hidden layer, not 8"},
     {"UnknownOptimizer",
-     {"--optimizer", "adagrad"},
-     "--optimizer: no \"adagrad\"; there are sgd, adam"},
-    {"UnknownMissing", {"--missing", "guess"}, "--missing: no \"guess\"; there are error, drop"},
+     {"--optimizer", "lion"},
+     "--optimizer: no \"lion\"; there are sgd, adam, adamw, rmsprop, adagrad"},
+    {"UnknownSchedule",
+     {"--schedule", "random"},
+     "--schedule: no \"random\"; there are step, constant, cosine, warmup"},
+    {"UnknownMissing", {"--missing", "guess"}, "--missing: no \"guess\"; there are error, drop, mean"},
     {"UnknownHeader", {"--header", "maybe"}, "--header: no \"maybe\"; there are yes, no"},
     {"UnknownOption", {"--bogus"}, "The following argument was not expected: --bogus"},
     {"NoNumber", {"--epochs", "many"}, "Could not convert: --epochs = many"},
@@ -187,7 +206,7 @@ TEST(WrongUsage, WithoutCommandRecipeOrTarget) {
   const TempDir folder;
   expect_error(folder, {}, 2, "A subcommand is required; see tenon --help");
   expect_error(folder, {"trian"}, 2,
-               "no command \"trian\"; there are train, eval, devices; see tenon --help");
+               "no command \"trian\"; there are train, eval, predict, devices; see tenon --help");
   expect_error(folder, {"train", "cubic", "--data", "x", "--target", "y"}, 2,
                "recipe: no \"cubic\"; there are linear, logistic; see tenon train --help");
   expect_error(folder, {"train", "linear", "--data", "x"}, 2,

@@ -56,7 +56,7 @@ TEST_F(BadModel, OfAnotherFormat) {
   content.metadata["tenon.format"] = "99";
   io::save(folder_.file("new.safetensors"), content.tensors, content.metadata);
   expect_error("new.safetensors", "data.csv",
-               "new.safetensors: format 99 is not known, only 1; train it again with this version");
+               "new.safetensors: format 99 is not known, only 2; train it again with this version");
 }
 
 TEST_F(BadModel, WithoutItsEncoding) {

@@ -35,7 +35,7 @@ std::vector<std::string> keys(const nlohmann::ordered_json& json) {
 }
 
 TEST(Help, HasExamplesForEachCommand) {
-  for (const Arguments& command : {Arguments{}, {"train"}, {"eval"}, {"devices"}}) {
+  for (const Arguments& command : {Arguments{}, {"train"}, {"eval"}, {"predict"}, {"devices"}}) {
     Arguments arguments = command;
     arguments.push_back("--help");
     const ProcessResult result = run_tenon(arguments);
@@ -47,9 +47,10 @@ TEST(Help, HasExamplesForEachCommand) {
 
 TEST(Help, ListsEveryOptionOfTrain) {
   const std::string help = run_tenon({"train", "--help"}).out;
-  for (const char* option : {"--data", "--target", "--drop", "--missing", "--header", "--val-split",
-                             "--batch-size", "--lr", "--optimizer", "--epochs", "--seed", "--hidden",
-                             "--device", "--plugin", "--save", "--json", "--quiet"})
+  for (const char* option :
+       {"--data", "--target", "--drop", "--missing", "--header", "--val-split", "--batch-size", "--lr",
+        "--optimizer", "--schedule", "--resume", "--epochs", "--seed", "--hidden", "--device",
+        "--plugin", "--save", "--json", "--quiet"})
     EXPECT_THAT(help, HasSubstr(option));
 }
 
@@ -111,7 +112,7 @@ TEST(Train, StatsSayWhatTheDeviceDid) {
   EXPECT_EQ(stats.at("host_bytes"), 0);
   const nlohmann::json epilogues{{"op", "linear"}, {"how", "epilogue apart"}, {"count", 11}};
   EXPECT_THAT(stats.at("fallbacks"), testing::Contains(epilogues));
-  EXPECT_THAT(result.err, HasSubstr("faulty:0  linear  epilogue apart"));
+  EXPECT_THAT(result.err, HasSubstr("faulty:0  linear   epilogue apart"));
 }
 
 TEST(Train, WritesJsonToAFileAndKeepsTheTable) {

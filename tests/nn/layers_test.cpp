@@ -162,7 +162,7 @@ TEST_P(Layers, Activations) {
 class Times : public nn::Layer<Times> {
  public:
   explicit Times(float factor) : factor_(factor) {}
-  Tensor operator()(const Tensor& x) const { return x * factor_; }
+  Tensor forward(const Tensor& x) const { return x * factor_; }
 
  private:
   float factor_;

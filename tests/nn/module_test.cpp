@@ -18,10 +18,10 @@ using testing::Each;
 using testing::ElementsAre;
 
 // As nn.h's head comment has it.
-class Net : public nn::Module {
+class Net : public nn::Layer<Net> {
  public:
   Net() : fc(add("fc", nn::Linear(13, 1))) {}
-  Tensor operator()(const Tensor& x) const { return fc(x); }
+  Tensor forward(const Tensor& x) const { return fc(x); }
   nn::Linear fc;
 };
 
@@ -32,7 +32,7 @@ class Scaled : public nn::Layer<Scaled> {
       : first(add("first", nn::Linear(2, 3, {.tensor = {.device = on}}))),
         scale(add("scale", Parameter(ones({3}, {.device = on})))),
         second(add("second", nn::Linear(3, 1, {.bias = false, .tensor = {.device = on}}))) {}
-  Tensor operator()(const Tensor& x) const { return second(first(x) * scale); }
+  Tensor forward(const Tensor& x) const { return second(first(x) * scale); }
   nn::Linear first;
   Parameter scale;
   nn::Linear second;
@@ -115,12 +115,11 @@ TEST_P(Modules, AStateThatDoesNotFitNamesAllKeysAndChangesNothing) {
                                {"second.weight", filled({3}, 9)},
                                {"third.weight", filled({1}, 9)},
                                {"extra", filled({1}, 9)}};
-  EXPECT_EQ(
-      thrown([&] { model.load_state_dict(other); }),
-      invalid_argument("[load_state_dict] first.weight has shape (2, 3), the module's has (3, 2); "
-                       "first.bias is missing; "
-                       "second.weight has shape (3,), the module's has (1, 3); "
-                       "third.weight is unexpected; extra is unexpected"));
+  EXPECT_EQ(thrown([&] { model.load_state_dict(other); }),
+            invalid_argument("[load_state_dict] first.weight is (2, 3), not (3, 2); "
+                             "first.bias is missing; "
+                             "second.weight is (3,), not (1, 3); "
+                             "third.weight is unexpected; extra is unexpected"));
   for (std::size_t i = 0; i < mine.size(); ++i) {
     EXPECT_EQ(mine[i].second.to_vector<float>(), before[i]) << mine[i].first;
   }

@@ -1,14 +1,38 @@
-// A trained model in one safetensors file: parameters under their state_dict names, all else as
-// strings in the metadata.
+// A trained model in one safetensors file: parameters under their state_dict names, the optimiser's
+// tensors behind "optimizer.", all else as strings in the metadata.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
+
+#include <tenon/random.h>
 
 #include "tools/recipes/encoding.h"
+#include "tools/recipes/metrics.h"
 #include "tools/recipes/model.h"
 #include "tools/recipes/options.h"
 
 namespace tenon::recipes {
+
+struct Epoch {
+  std::int64_t epoch = 0;          ///< from 1
+  double train_loss = 0;           ///< mean over the rows, each as its batch met it
+  std::optional<double> val_loss;  ///< none where no rows are held out
+  Metrics metrics;                 ///< of the held-out rows
+  double samples_per_second = 0;   ///< in this epoch's training; not saved
+};
+
+/// Where training stands between two batches: with it, it goes on bit for bit.
+struct TrainingState {
+  std::int64_t epoch = 1, batch = 0;  ///< of the next batch: from 1, from 0
+  double loss_sum = 0;                ///< of the epoch's rows so far
+  std::int64_t rows = 0;
+  random::GeneratorState order;      ///< that the epoch's order of rows is drawn from
+  random::GeneratorState generator;  ///< the default one's
+  std::vector<Epoch> epochs;         ///< those that were completed
+  nn::StateDict optimizer;
+};
 
 struct Checkpoint {
   Recipe recipe = Recipe::Linear;
@@ -18,8 +42,9 @@ struct Checkpoint {
   std::uint64_t seed = 0;
   double val_split = 0;
   std::string table;  ///< fingerprint
-  /// How it was trained, as JSON, for people to read.
+  /// How it was trained, as JSON.
   std::string training;
+  TrainingState state;
 };
 
 void save_checkpoint(const std::string& file, const Checkpoint& checkpoint, const Model& model);

@@ -16,19 +16,26 @@ struct Moments {
   bool constant = false;
 };
 
-/// Of value(row) over the rows.
-template <class Value>
-Moments moments(const Indices& rows, Value value) {
-  const auto count = static_cast<double>(rows.size());
+Moments moments(const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
   double sum = 0, squares = 0;
-  for (const auto row : rows) sum += value(row);
+  for (const double value : values) sum += value;
   const double mean = sum / count;
-  for (const auto row : rows) squares += (value(row) - mean) * (value(row) - mean);
-  const double first = value(rows.front());
-  const bool constant =
-      std::all_of(rows.begin(), rows.end(), [&](auto row) { return value(row) == first; });
-  if (constant) return {.mean = first, .constant = true};
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double first = values.front();
+  if (std::all_of(values.begin(), values.end(), [&](double value) { return value == first; }))
+    return {.mean = first, .constant = true};
   return {.mean = mean, .scale = std::sqrt(squares / count)};
+}
+
+/// value(row) of the rows where it is a number.
+template <class Value>
+std::vector<double> present(const Indices& rows, Value value) {
+  std::vector<double> values;
+  for (const auto row : rows) {
+    if (!std::isnan(value(row))) values.push_back(value(row));
+  }
+  return values;
 }
 
 void check_scale(double scale, const std::string& file, const std::string& column) {
@@ -59,16 +66,23 @@ void fit(Encoding& encoding, const Samples& samples, const Indices& rows, const 
   encoding.mean.clear();
   encoding.scale.clear();
   for (std::int64_t feature = 0; feature < samples.features; ++feature) {
-    const Moments found = moments(rows, [&](std::int64_t row) {
+    const std::string& column = names[static_cast<std::size_t>(feature)];
+    const std::vector<double> values = present(rows, [&](std::int64_t row) {
       return samples.x[static_cast<std::size_t>(row * samples.features + feature)];
     });
-    check_scale(found.scale, file, names[static_cast<std::size_t>(feature)]);
+    if (values.empty())
+      throw Error(ErrorKind::InvalidArgument,
+                  fmt::format("{}: column \"{}\" has no value in any training row, so it has no mean; "
+                              "leave it out with --drop {}",
+                              file, column, column));
+    const Moments found = moments(values);
+    check_scale(found.scale, file, column);
     encoding.mean.push_back(found.mean);
     encoding.scale.push_back(found.scale);
   }
   if (!encoding.classes.empty()) return;
-  const Moments found =
-      moments(rows, [&](std::int64_t row) { return samples.y[static_cast<std::size_t>(row)]; });
+  const Moments found = moments(
+      present(rows, [&](std::int64_t row) { return samples.y[static_cast<std::size_t>(row)]; }));
   if (found.constant)
     throw Error(ErrorKind::InvalidArgument,
                 fmt::format("{}: the target \"{}\" is {} in every training row, so there is nothing to "
@@ -79,22 +93,32 @@ void fit(Encoding& encoding, const Samples& samples, const Indices& rows, const 
   encoding.target_scale = found.scale;
 }
 
-data::Example to_tensors(const Encoding& encoding, const Samples& samples, const Indices& rows,
-                         Device device) {
-  std::vector<float> x, y;
+Tensor to_features(const Encoding& encoding, const Samples& samples, const Indices& rows,
+                   Device device) {
+  std::vector<float> x;
   const auto features = static_cast<std::size_t>(samples.features);
   x.reserve(rows.size() * features);
-  y.reserve(rows.size());
-  for (const auto index : rows) {
-    const auto row = static_cast<std::size_t>(index);
-    for (std::size_t f = 0; f < features; ++f)
-      x.push_back(
-          static_cast<float>((samples.x[row * features + f] - encoding.mean[f]) / encoding.scale[f]));
-    y.push_back(static_cast<float>((samples.y[row] - encoding.target_mean) / encoding.target_scale));
+  for (const auto row : rows) {
+    for (std::size_t f = 0; f < features; ++f) {
+      const double value = samples.x[static_cast<std::size_t>(row) * features + f];
+      const double standardised = (value - encoding.mean[f]) / encoding.scale[f];
+      x.push_back(static_cast<float>(std::isnan(value) ? 0 : standardised));
+    }
   }
-  const auto count = static_cast<std::int64_t>(rows.size());
-  return {from_values<float>(x, {count, samples.features}, {.device = device}),
-          from_values<float>(y, {count, 1}, {.device = device})};
+  return from_values<float>(x, {static_cast<std::int64_t>(rows.size()), samples.features},
+                            {.device = device});
+}
+
+data::Example to_tensors(const Encoding& encoding, const Samples& samples, const Indices& rows,
+                         Device device) {
+  std::vector<float> y;
+  y.reserve(rows.size());
+  for (const auto row : rows) {
+    const double value = samples.y[static_cast<std::size_t>(row)];
+    y.push_back(static_cast<float>((value - encoding.target_mean) / encoding.target_scale));
+  }
+  return {to_features(encoding, samples, rows, device),
+          from_values<float>(y, {static_cast<std::int64_t>(rows.size()), 1}, {.device = device})};
 }
 
 std::string fingerprint(const Samples& samples) {

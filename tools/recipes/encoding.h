@@ -30,16 +30,21 @@ struct Encoding {
 /// A table's rows as numbers, before scaling.
 struct Samples {
   std::int64_t count = 0, features = 0;
-  std::int64_t dropped = 0;  ///< rows left out for a missing value
-  std::vector<double> x;     ///< (count, features), row-major
-  std::vector<double> y;
+  std::vector<std::size_t> rows;  ///< of the table; the others lack a value
+  std::int64_t dropped = 0;       ///< how many those are
+  std::vector<double> x;          ///< (count, features), row-major; NaN where the mean is to be taken
+  std::vector<double> y;          ///< none where the target was not read
 };
 
 /// Sets mean and population standard deviation of each feature, and of a regression's target, over
-/// these rows; a constant feature gets the scale 1. `file` names the table in errors.
+/// those of these rows that have a value; a constant feature gets the scale 1. `file` names the table
+/// in errors.
 void fit(Encoding& encoding, const Samples& samples, const Indices& rows, const std::string& file);
 
-/// These rows standardised, f32: x (rows, features) and y (rows, 1).
+/// These rows standardised, f32: (rows, features), where the mean is 0.
+Tensor to_features(const Encoding& encoding, const Samples& samples, const Indices& rows,
+                   Device device);
+/// The same and the targets (rows, 1).
 data::Example to_tensors(const Encoding& encoding, const Samples& samples, const Indices& rows,
                          Device device);
 

@@ -19,8 +19,12 @@ void require(bool ok, const char* option, const char* range, T found) {
 double default_lr(Optimizer optimizer, std::int64_t hidden) {
   switch (optimizer) {
     case Optimizer::Sgd:
+    case Optimizer::Adagrad:
       return 0.05;
+    case Optimizer::RMSprop:
+      return 0.01;
     case Optimizer::Adam:
+    case Optimizer::AdamW:
       return hidden > 0 ? 0.01 : 0.03;
   }
   return 0;

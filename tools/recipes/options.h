@@ -17,8 +17,11 @@
 namespace tenon::recipes {
 
 enum class Recipe { Linear, Logistic };
-enum class Missing { Error, Drop };
-enum class Optimizer { Sgd, Adam };
+enum class Missing { Error, Drop, Mean };
+enum class Optimizer { Sgd, Adam, AdamW, RMSprop, Adagrad };
+/// The learning rate over the epochs. Step: a tenth in the last third; Cosine: down along a cosine;
+/// Warmup: up along a line in the first tenth, then the same.
+enum class Schedule { Step, Constant, Cosine, Warmup };
 /// Which rows `evaluate` scores. Auto: the held-out rows of the model's own table, else all.
 enum class Rows { Auto, All, Val, Train };
 
@@ -27,9 +30,13 @@ inline constexpr std::array<std::string_view, 0> kNames{};
 template <>
 inline constexpr std::array<std::string_view, 2> kNames<Recipe>{"linear", "logistic"};
 template <>
-inline constexpr std::array<std::string_view, 2> kNames<Missing>{"error", "drop"};
+inline constexpr std::array<std::string_view, 3> kNames<Missing>{"error", "drop", "mean"};
 template <>
-inline constexpr std::array<std::string_view, 2> kNames<Optimizer>{"sgd", "adam"};
+inline constexpr std::array<std::string_view, 5> kNames<Optimizer>{"sgd", "adam", "adamw", "rmsprop",
+                                                                   "adagrad"};
+template <>
+inline constexpr std::array<std::string_view, 4> kNames<Schedule>{"step", "constant", "cosine",
+                                                                  "warmup"};
 template <>
 inline constexpr std::array<std::string_view, 4> kNames<Rows>{"auto", "all", "val", "train"};
 
@@ -58,16 +65,18 @@ struct TrainOptions {
   double val_split = 0.2;
   std::int64_t batch_size = 32;
   Optimizer optimizer = Optimizer::Adam;
+  Schedule schedule = Schedule::Step;
   std::optional<double> lr = {};  ///< unset: default_lr
   std::int64_t epochs = 60;
   std::uint64_t seed = 0;
   std::int64_t hidden = 0;  ///< units of a hidden layer, 0 for none; logistic only
   std::string device = {};  ///< "": the default device
   std::string save = {};    ///< "": not saved
+  std::string resume = {};  ///< a saved model to go on from; "": begins anew
 };
 
-/// Right for standardised features: 0.05 for SGD; for Adam 0.03, and 0.01 where there is a hidden
-/// layer.
+/// Right for standardised features: 0.05 for SGD and Adagrad, 0.01 for RMSprop; for Adam and AdamW
+/// 0.03, and 0.01 where there is a hidden layer.
 double default_lr(Optimizer optimizer, std::int64_t hidden);
 
 /// Throws InvalidArgument in the words of the command line where a value is out of its range.

@@ -14,6 +14,10 @@ struct Score {
   Metrics metrics;  ///< in the target's own units
 };
 
+/// The model's outputs for features (rows, features), in the target's own units; a classification's are
+/// logits.
+std::vector<double> outputs_of(const Model& model, const Encoding& encoding, const Tensor& x);
+
 /// Runs in batches of 1024 in the rows' order, whatever the batch size of training was.
 Score score(const Model& model, const Encoding& encoding, const data::Example& rows);
 

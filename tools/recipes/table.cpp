@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace tenon::recipes {
@@ -30,9 +32,13 @@ bool is_missing(const std::string& cell) {
   return number && std::isnan(*number);
 }
 
-/// The rows without a missing cell in these columns.
-Columns complete_rows(const io::CsvTable& table, const Columns& columns, Missing missing) {
-  Columns rows;
+/// The rows without a missing cell in the target's column and, unless their means are taken, the
+/// others.
+Columns complete_rows(const io::CsvTable& table, const Columns& features,
+                      const std::optional<std::size_t>& target, Missing missing) {
+  Columns columns, rows;
+  if (missing != Missing::Mean) columns = features;
+  if (target) columns.push_back(*target);
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const auto& cells = table.rows[row];
     const auto hole =
@@ -41,7 +47,8 @@ Columns complete_rows(const io::CsvTable& table, const Columns& columns, Missing
       rows.push_back(row);
     } else if (missing == Missing::Error) {
       const auto what = cells[*hole].empty() ? "is empty" : fmt::format("is \"{}\"", cells[*hole]);
-      fail_at(table, row, *hole, what + " here; --missing drop leaves such rows out");
+      const auto mean = *hole == target ? "" : ", --missing mean takes the column's mean";
+      fail_at(table, row, *hole, what + " here; --missing drop leaves such rows out" + mean);
     }
   }
   if (rows.empty()) fail(fmt::format("{}: every row lacks a value in some column", table.file));
@@ -59,16 +66,23 @@ double number_at(const io::CsvTable& table, std::size_t row, std::size_t column,
   return *number;
 }
 
+/// Whether at least half of the cells that are not missing are numbers.
 bool is_numeric(const io::CsvTable& table, const Columns& rows, std::size_t column) {
-  const auto numbers = std::count_if(rows.begin(), rows.end(), [&](auto row) {
-    return io::parse_number(table.rows[row][column]).has_value();
-  });
-  return 2 * static_cast<std::size_t>(numbers) >= rows.size();
+  std::int64_t numbers = 0, texts = 0;
+  for (const auto row : rows) {
+    const std::string& cell = table.rows[row][column];
+    if (is_missing(cell)) continue;
+    ++(io::parse_number(cell) ? numbers : texts);
+  }
+  return numbers >= texts;
 }
 
 std::vector<std::string> texts(const io::CsvTable& table, const Columns& rows, std::size_t column) {
   std::set<std::string> found;
-  for (const auto row : rows) found.insert(table.rows[row][column]);
+  for (const auto row : rows) {
+    const std::string& cell = table.rows[row][column];
+    if (!is_missing(cell)) found.insert(cell);
+  }
   return {found.begin(), found.end()};
 }
 
@@ -116,11 +130,6 @@ Columns feature_columns(const io::CsvTable& table, std::size_t target,
   return columns;
 }
 
-Columns with(Columns columns, std::size_t column) {
-  columns.push_back(column);
-  return columns;
-}
-
 std::size_t known_column(const io::CsvTable& table, const std::string& name) {
   const auto found = std::find(table.names.begin(), table.names.end(), name);
   if (found == table.names.end())
@@ -149,6 +158,11 @@ double class_at(const io::CsvTable& table, std::size_t row, std::size_t column,
 /// Appends the features of one cell.
 void append(const io::CsvTable& table, std::size_t row, std::size_t column, const Column& how,
             std::vector<double>& x) {
+  if (is_missing(table.rows[row][column])) {
+    x.insert(x.end(), std::max<std::size_t>(1, how.values.size()),
+             std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
   if (how.values.empty()) {
     x.push_back(
         number_at(table, row, column, "correct it, or leave the column out with --drop " + how.name));
@@ -166,7 +180,7 @@ Encoding describe(const io::CsvTable& table, Recipe recipe, const std::string& t
                   const std::vector<std::string>& drop, Missing missing) {
   const std::size_t y = table.column(target);
   const Columns columns = feature_columns(table, y, drop);
-  const Columns rows = complete_rows(table, with(columns, y), missing);
+  const Columns rows = complete_rows(table, columns, y, missing);
   Encoding encoding{.columns = {}, .target = table.names[y]};
   if (recipe == Recipe::Logistic) encoding.classes = two_classes(table, rows, y);
   for (const std::size_t column : columns) {
@@ -182,22 +196,25 @@ Encoding describe(const io::CsvTable& table, Recipe recipe, const std::string& t
   return encoding;
 }
 
-Samples encode(const io::CsvTable& table, const Encoding& encoding, Missing missing) {
-  const std::size_t y = known_column(table, encoding.target);
+Samples encode(const io::CsvTable& table, const Encoding& encoding, Missing missing, Target target) {
+  std::optional<std::size_t> y;
+  if (target == Target::Read) y = known_column(table, encoding.target);
   Columns columns;
   for (const Column& column : encoding.columns) columns.push_back(known_column(table, column.name));
-  const Columns rows = complete_rows(table, with(columns, y), missing);
+  const Columns rows = complete_rows(table, columns, y, missing);
   Samples samples{.count = static_cast<std::int64_t>(rows.size()),
                   .features = encoding.features(),
+                  .rows = rows,
                   .dropped = static_cast<std::int64_t>(table.rows.size() - rows.size()),
                   .x = {},
                   .y = {}};
   for (const std::size_t row : rows) {
     for (std::size_t i = 0; i < columns.size(); ++i)
       append(table, row, columns[i], encoding.columns[i], samples.x);
+    if (!y) continue;
     samples.y.push_back(encoding.classes.empty()
-                            ? number_at(table, row, y, "correct it, or choose another --target")
-                            : class_at(table, row, y, encoding.classes));
+                            ? number_at(table, row, *y, "correct it, or choose another --target")
+                            : class_at(table, row, *y, encoding.classes));
   }
   return samples;
 }

@@ -20,7 +20,11 @@ inline constexpr std::size_t kMostTexts = 64;
 Encoding describe(const io::CsvTable& table, Recipe recipe, const std::string& target,
                   const std::vector<std::string>& drop, Missing missing);
 
-/// The rows in these columns, found by name. A cell is missing if it is empty, NA, NaN, ? or null.
-Samples encode(const io::CsvTable& table, const Encoding& encoding, Missing missing);
+enum class Target { Read, Ignored };
+
+/// The rows in these columns, found by name. A cell is missing if it is empty, NA, NaN, ? or null; with
+/// Missing::Mean each of its features is NaN, and only rows without a target are left out.
+Samples encode(const io::CsvTable& table, const Encoding& encoding, Missing missing,
+               Target target = Target::Read);
 
 }  // namespace tenon::recipes

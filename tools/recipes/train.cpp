@@ -1,8 +1,10 @@
 // One epoch after the other; validation after each.
 #include "tools/recipes/train.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <memory>
 
 #include <tenon/optim.h>
 #include <nlohmann/json.hpp>
@@ -25,23 +27,88 @@ std::unique_ptr<optim::Optimizer> make_optimizer(Optimizer kind, const nn::Modul
       return std::make_unique<optim::SGD>(module.parameters(), optim::SGDOptions{.lr = lr});
     case Optimizer::Adam:
       return std::make_unique<optim::Adam>(module.parameters(), optim::AdamOptions{.lr = lr});
+    case Optimizer::AdamW:
+      return std::make_unique<optim::AdamW>(module.parameters(), optim::AdamWOptions{.lr = lr});
+    case Optimizer::RMSprop:
+      return std::make_unique<optim::RMSprop>(module.parameters(), optim::RMSpropOptions{.lr = lr});
+    case Optimizer::Adagrad:
+      return std::make_unique<optim::Adagrad>(module.parameters(), optim::AdagradOptions{.lr = lr});
   }
   return nullptr;
 }
 
-std::string describe_training(const TrainOptions& options) {
-  return nlohmann::json{{"data", options.data},
-                        {"target", options.target},
-                        {"drop", options.drop},
-                        {"missing", name(options.missing)},
-                        {"val_split", options.val_split},
-                        {"batch_size", options.batch_size},
-                        {"optimizer", name(options.optimizer)},
-                        {"lr", learning_rate(options, 1)},
-                        {"epochs", options.epochs},
-                        {"seed", options.seed},
-                        {"hidden", options.hidden}}
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+/// Of the epochs, counted from 0.
+optim::Rule make_rule(Schedule kind, std::int64_t epochs) {
+  switch (kind) {
+    case Schedule::Step:
+      return optim::MultiStepLR{.milestones = {(2 * epochs + 2) / 3}};
+    case Schedule::Constant:
+      return optim::ConstantLR{.factor = 1};
+    case Schedule::Cosine:
+      return optim::CosineAnnealingLR{.T_max = epochs};
+    case Schedule::Warmup: {
+      const std::int64_t steps = (epochs + 9) / 10;
+      return optim::Warmup{
+          .steps = steps,
+          .then = optim::CosineAnnealingLR{.T_max = std::max<std::int64_t>(1, epochs - steps)}};
+    }
+  }
+  return nullptr;
+}
+
+double base_rate(const TrainOptions& options) {
+  return options.lr.value_or(default_lr(options.optimizer, options.hidden));
+}
+
+nlohmann::ordered_json describe_training(const TrainOptions& options) {
+  return nlohmann::ordered_json{{"data", options.data},
+                                {"target", options.target},
+                                {"drop", options.drop},
+                                {"missing", name(options.missing)},
+                                {"val_split", options.val_split},
+                                {"batch_size", options.batch_size},
+                                {"optimizer", name(options.optimizer)},
+                                {"schedule", name(options.schedule)},
+                                {"lr", base_rate(options)},
+                                {"epochs", options.epochs},
+                                {"seed", options.seed},
+                                {"hidden", options.hidden}};
+}
+
+std::string to_text(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+[[noreturn]] void refuse_resume(const TrainOptions& options, const std::string& why) {
+  throw Error(ErrorKind::InvalidArgument, fmt::format("{}: {}", options.resume, why));
+}
+
+/// InvalidArgument where training would not go on as it began.
+void check_resumable(const TrainOptions& options, const Checkpoint& before, const Checkpoint& now) {
+  if (before.recipe != now.recipe)
+    refuse_resume(options,
+                  fmt::format("is a model of {}, not {}", name(before.recipe), name(now.recipe)));
+  const nlohmann::ordered_json given = describe_training(options);
+  const auto was = nlohmann::ordered_json::parse(before.training, nullptr, false);
+  for (const auto& [key, value] : given.items()) {
+    if (key == "data" || key == "epochs") continue;
+    const nlohmann::ordered_json old =
+        was.is_object() && was.contains(key) ? was.at(key) : nlohmann::ordered_json();
+    if (old == value) continue;
+    std::string option = "--" + key;
+    std::replace(option.begin(), option.end(), '_', '-');
+    const auto word = [](const nlohmann::ordered_json& json) {
+      return json.is_string() ? json.get<std::string>() : to_text(json);
+    };
+    refuse_resume(options, fmt::format("was trained with {} {}, not {}; give the options of before",
+                                       option, word(old), word(value)));
+  }
+  if (before.table != now.table)
+    refuse_resume(options, fmt::format("was not trained on the rows of {}", options.data));
+  const auto done = static_cast<std::int64_t>(before.state.epochs.size());
+  if (done >= options.epochs)
+    refuse_resume(options, fmt::format("{} epochs are done; --epochs must be above that, not {}", done,
+                                       options.epochs));
 }
 
 /// What a run consists of once its data are read.
@@ -63,7 +130,8 @@ class Run {
                    .seed = options.seed,
                    .val_split = options.val_split,
                    .table = fingerprint(samples),
-                   .training = describe_training(options)};
+                   .training = to_text(describe_training(options)),
+                   .state = {}};
     result_ = {.recipe = options.recipe,
                .device = device_.name(),
                .seed = options.seed,
@@ -74,6 +142,13 @@ class Run {
                .parameters = parameter_count(model_.module),
                .epochs = {},
                .model = {}};
+    optimizer_ = make_optimizer(options.optimizer, model_.module, learning_rate(options, 1));
+    if (options.resume.empty()) {
+      state().order = {.seed = loader_options(options).seed, .offset = 0};
+      state().generator = random::default_generator().state();
+    } else {
+      resume();
+    }
   }
 
   TrainResult finish() {
@@ -89,43 +164,65 @@ class Run {
   }
 
  private:
+  TrainingState& state() { return checkpoint_.state; }
+
+  /// Takes over the parameters and all that the next batch depends on.
+  void resume() {
+    const LoadedModel before = load_checkpoint(options_.resume, device_);
+    check_resumable(options_, before.checkpoint, checkpoint_);
+    model_.module.load_state_dict(before.model.module.state_dict());
+    state() = before.checkpoint.state;
+    try {
+      optimizer_->load_state_dict(state().optimizer);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::InvalidArgument) throw;
+      throw Error(ErrorKind::IoError, fmt::format("{}: {}", options_.resume, error.what()));
+    }
+    random::default_generator().set_state(state().generator);
+    result_.epochs = state().epochs;
+  }
+
   void run_epochs() {
     data::DataLoader loader({train_rows_.x, train_rows_.y}, loader_options(options_));
-    const auto optimizer =
-        make_optimizer(options_.optimizer, model_.module, learning_rate(options_, 1));
-    for (std::int64_t number = 1; number <= options_.epochs; ++number) {
-      optimizer->set_lr(learning_rate(options_, number));
-      Epoch epoch{.epoch = number, .val_loss = {}, .metrics = {}};
-      if (!train_epoch(loader, *optimizer, epoch)) break;
+    loader.generator().set_state(state().order);
+    while (state().epoch <= options_.epochs && !result_.interrupted) {
+      optimizer_->set_lr(learning_rate(options_, state().epoch));
+      Epoch epoch{.epoch = state().epoch, .val_loss = {}, .metrics = {}};
+      if (!train_epoch(loader, epoch)) break;
       validate(epoch);
       result_.epochs.push_back(epoch);
+      state().epoch += 1;
+      state().order = loader.generator().state();
       if (hooks_.on_epoch) hooks_.on_epoch(epoch);
-      if (result_.interrupted) break;
     }
   }
 
-  /// False where it was stopped before the last batch.
-  bool train_epoch(data::DataLoader& loader, optim::Optimizer& optimizer, Epoch& epoch) {
+  /// From the batch on where the state stands; false where it was stopped before the last one.
+  bool train_epoch(data::DataLoader& loader, Epoch& epoch) {
     const auto begin = Clock::now();
+    const std::int64_t before = state().rows;
     model_.module.train();
-    double sum = 0;
-    std::int64_t batch = 0, rows = 0;
-    for (const auto& [x, y] : loader) {
-      const double loss = step(optimizer, x, y);
-      check_loss(loss, epoch.epoch, batch);
-      sum += loss * static_cast<double>(x.size(0));
-      rows += x.size(0);
-      if (hooks_.on_batch) hooks_.on_batch(epoch.epoch, batch, loss);
-      ++batch;
+    auto batch = loader.begin();
+    for (std::int64_t skipped = 0; skipped < state().batch; ++skipped) ++batch;
+    for (; batch != loader.end() && !result_.interrupted; ++batch) {
+      const auto [x, y] = *batch;
+      const double loss = step(*optimizer_, x, y);
+      check_loss(loss, epoch.epoch, state().batch);
+      state().loss_sum += loss * static_cast<double>(x.size(0));
+      state().rows += x.size(0);
+      if (hooks_.on_batch) hooks_.on_batch(epoch.epoch, state().batch, loss);
+      ++state().batch;
       result_.interrupted = hooks_.should_stop && hooks_.should_stop();
-      if (result_.interrupted) break;
     }
     const double seconds = seconds_since(begin);
-    samples_ += rows;
+    samples_ += state().rows - before;
     training_seconds_ += seconds;
-    epoch.train_loss = sum / static_cast<double>(rows);
-    epoch.samples_per_second = static_cast<double>(rows) / seconds;
-    return batch == loader.size();
+    if (state().batch < loader.size()) return false;
+    epoch.train_loss = state().loss_sum / static_cast<double>(state().rows);
+    epoch.samples_per_second = static_cast<double>(state().rows - before) / seconds;
+    state().batch = state().rows = 0;
+    state().loss_sum = 0;
+    return true;
   }
 
   double step(optim::Optimizer& optimizer, const Tensor& x, const Tensor& y) {
@@ -155,6 +252,9 @@ class Run {
     std::string file = options_.save;
     if (file.empty() && result_.interrupted) file = name(options_.recipe) + ".interrupted.safetensors";
     if (file.empty()) return;
+    state().epochs = result_.epochs;
+    state().generator = random::default_generator().state();
+    state().optimizer = optimizer_->state_dict();
     save_checkpoint(file, checkpoint_, model_);
     result_.model = file;
   }
@@ -164,6 +264,7 @@ class Run {
   Device device_;
   data::Example train_rows_, val_rows_;
   Model model_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
   Checkpoint checkpoint_;
   TrainResult result_;
   std::int64_t samples_ = 0;
@@ -177,8 +278,7 @@ data::DataLoaderOptions loader_options(const TrainOptions& options) {
 }
 
 double learning_rate(const TrainOptions& options, std::int64_t epoch) {
-  const double lr = options.lr.value_or(default_lr(options.optimizer, options.hidden));
-  return 3 * (epoch - 1) >= 2 * options.epochs ? lr / 10 : lr;
+  return make_rule(options.schedule, options.epochs)(base_rate(options), epoch - 1);
 }
 
 Device find_device(const std::string& name) {

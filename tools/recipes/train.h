@@ -14,14 +14,6 @@
 
 namespace tenon::recipes {
 
-struct Epoch {
-  std::int64_t epoch = 0;          ///< from 1
-  double train_loss = 0;           ///< mean over the rows, each as its batch met it
-  std::optional<double> val_loss;  ///< none where no rows are held out
-  Metrics metrics;                 ///< of the held-out rows
-  double samples_per_second = 0;   ///< in this epoch's training
-};
-
 struct TrainResult {
   Recipe recipe = Recipe::Linear;
   std::string device;
@@ -51,7 +43,7 @@ struct TrainHooks {
 /// How `train` deals the rows of its training split, which stay in the split's order, into batches.
 data::DataLoaderOptions loader_options(const TrainOptions& options);
 
-/// The learning rate of an epoch, from 1: a tenth for the last third of the epochs.
+/// The learning rate of an epoch, from 1, by the schedule that was chosen.
 double learning_rate(const TrainOptions& options, std::int64_t epoch);
 
 /// The device called `name`, or the default one for "".
@@ -60,6 +52,9 @@ Device find_device(const std::string& name);
 /// What the core had to run otherwise than asked, on all devices, since the process began.
 std::int64_t count_fallbacks();
 
+/// With options.resume it goes on, where that model's training stood, with the same table and options
+/// but for the paths, the device and more epochs: bit for bit as if it had never stopped, on the same
+/// device and where the schedule doesn't look at the number of epochs or that is the same.
 TrainResult train(const TrainOptions& options, const TrainHooks& hooks = {});
 
 }  // namespace tenon::recipes

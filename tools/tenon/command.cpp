@@ -24,7 +24,10 @@ void add_common(CLI::App& app, CommonOptions& options) {
 void add_data_options(CLI::App& app, std::string& data, recipes::Missing& missing,
                       std::optional<bool>& header) {
   app.add_option("--data", data, "a CSV file")->type_name("FILE")->required();
-  add_choice(app, "--missing", missing, "what to do with rows that lack a value");
+  add_choice(
+      app, "--missing", missing,
+      "what to do with rows that lack a value: complain, leave them out, or take the mean of the "
+      "training rows");
   const auto set = [&header](const std::string& word) {
     if (word != "yes" && word != "no")
       throw UsageError(fmt::format("--header: no \"{}\"; there are yes, no", word));

@@ -19,6 +19,7 @@ struct Command {
 
 Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
+Command add_predict(CLI::App& app);
 Command add_devices(CLI::App& app);
 
 /// A wrong command line, exit status 2.
@@ -27,7 +28,7 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Options that train and eval have in common.
+/// Options that train, eval and predict have in common.
 struct CommonOptions {
   std::string device;
   std::vector<std::string> plugins;

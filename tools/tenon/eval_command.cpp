@@ -2,8 +2,8 @@
 #include <memory>
 
 #include "tools/tenon/command.h"
-#include "tools/tenon/json_file.h"
 #include "tools/tenon/report.h"
+#include "tools/tenon/text_file.h"
 
 namespace tenon::cli {
 namespace {
@@ -22,7 +22,7 @@ struct EvalCommand {
   CommonOptions common;
 
   int run() {
-    check_json_target(common.json);
+    check_target(common.json);
     load_plugins(common.plugins);
     eval.device = common.device;
     const recipes::EvalResult result = recipes::evaluate(eval);

@@ -21,6 +21,7 @@ constexpr const char* kFooter =
     "  tenon devices\n"
     "  tenon train linear --data cars.csv --target mpg --save cars.safetensors\n"
     "  tenon eval cars.safetensors --data cars.csv\n"
+    "  tenon predict cars.safetensors --data new.csv -o prices.csv\n"
     "  tenon train --help";
 
 int complain(std::string text, int status) {
@@ -68,7 +69,8 @@ int parse_and_run(int argc, char** argv) {
   app.set_version_flag("--version", "tenon " TENON_VERSION);
   app.require_subcommand(1);
   app.footer(kFooter);
-  const std::vector<Command> commands{add_train(app), add_eval(app), add_devices(app)};
+  const std::vector<Command> commands{add_train(app), add_eval(app), add_predict(app),
+                                      add_devices(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -96,6 +96,8 @@ Progress::~Progress() {
 void Progress::start(const recipes::TrainResult& so_far) {
   rows_ = so_far.train_rows;
   batches_ = (rows_ + batch_size_ - 1) / batch_size_;
+  epoch_ = static_cast<std::int64_t>(so_far.epochs.size()) + 1;
+  first_ = done();
   begin_ = drawn_ = Clock::now();
 }
 
@@ -110,7 +112,7 @@ void Progress::epoch(const recipes::Epoch& epoch) {
   last_ = epoch;
   losses_.push_back(epoch.train_loss);
   const std::int64_t every = (epochs_ + kPlainLines - 1) / kPlainLines;
-  const bool is_shown = epoch.epoch == 1 || epoch.epoch % every == 0 || epoch.epoch == epochs_;
+  const bool is_shown = losses_.size() == 1 || epoch.epoch % every == 0 || epoch.epoch == epochs_;
   if (mode_ == Mode::Plain && is_shown) fmt::print(stderr, "{}\n", plain_line());
   if (mode_ == Mode::Terminal && (epoch.epoch == epochs_ || Clock::now() - drawn_ >= kRedraw)) redraw();
 }
@@ -127,7 +129,7 @@ double Progress::done() const {
 
 std::string Progress::eta() const {
   const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-  return duration(seconds / done() * (1 - done()));
+  return duration(seconds / own() * (1 - done()));
 }
 
 std::string Progress::plain_line() const {
@@ -146,7 +148,7 @@ void Progress::redraw() {
   if (last_.val_loss) pieces.push_back(fmt::format("val {:.4g}", *last_.val_loss));
   if (losses_.size() > 1) pieces.push_back(sparkline(losses_, kSparkWidth));
   const double seconds = std::chrono::duration<double>(drawn_ - begin_).count();
-  const double samples = done() * static_cast<double>(epochs_ * rows_);
+  const double samples = own() * static_cast<double>(epochs_ * rows_);
   if (seconds > 0) pieces.push_back(short_number(samples / seconds) + " samples/s");
   pieces.push_back("ETA " + eta());
   const std::size_t width = terminal_width() - 1;

@@ -30,6 +30,8 @@ class Progress {
 
   /// Of all batches, how many are done, 0 .. 1.
   double done() const;
+  /// Batches that this run has done, of all.
+  double own() const { return done() - first_; }
   std::string eta() const;
   std::string plain_line() const;
   void redraw();
@@ -38,6 +40,7 @@ class Progress {
   const Mode mode_;
   std::int64_t batches_ = 1, rows_ = 0;  // of an epoch
   std::int64_t epoch_ = 1, batch_ = 0;
+  double first_ = 0;  // what was done before this run
   double loss_ = 0;
   std::vector<double> losses_;  // of the epochs so far
   recipes::Epoch last_;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "tools/tenon/json_file.h"
+#include "tools/tenon/text_file.h"
 
 namespace tenon::cli {
 namespace {
@@ -95,6 +95,16 @@ Json to_json(const recipes::EvalResult& result) {
           {"seconds", result.seconds}};
 }
 
+Json to_json(const recipes::PredictResult& result) {
+  return {{"recipe", recipes::name(result.recipe)},
+          {"device", result.device},
+          {"count", result.count},
+          {"dropped", result.dropped_rows},
+          {"model", result.model},
+          {"fallbacks", result.fallbacks},
+          {"seconds", result.seconds}};
+}
+
 std::string summary(const recipes::TrainResult& result) {
   std::string text =
       fmt::format("{} on {}: {} training rows, {} held out{}; {} features, {} parameters\n",
@@ -126,6 +136,11 @@ std::string summary(const recipes::EvalResult& result) {
   return text + table.text();
 }
 
+std::string summary(const recipes::PredictResult& result) {
+  return fmt::format("{} ({}) on {}: {} rows{}\n", result.model, recipes::name(result.recipe),
+                     result.device, result.count, dropped_text(result.dropped_rows));
+}
+
 std::string short_number(double value) {
   if (value >= 1e6) return fmt::format("{:.3g}M", value / 1e6);
   if (value >= 1e3) return fmt::format("{:.3g}k", value / 1e3);
@@ -140,9 +155,10 @@ std::string short_bytes(std::uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
-void print(const std::string& text, const Json& json, const std::string& target, bool quiet) {
+void print(const std::string& text, const Json& json, const std::string& target, bool quiet,
+           bool output_is_taken) {
   if (!target.empty()) write_json(json, target);
-  if (!quiet) fmt::print(target == "-" ? stderr : stdout, "{}", text);
+  if (!quiet) fmt::print(target == "-" || output_is_taken ? stderr : stdout, "{}", text);
 }
 
 }  // namespace tenon::cli

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/recipes/eval.h"
+#include "tools/recipes/predict.h"
 #include "tools/recipes/train.h"
 #include "tools/tenon/command.h"
 
@@ -27,8 +28,10 @@ class Table {
 
 Json to_json(const recipes::TrainResult& result);
 Json to_json(const recipes::EvalResult& result);
+Json to_json(const recipes::PredictResult& result);
 std::string summary(const recipes::TrainResult& result);
 std::string summary(const recipes::EvalResult& result);
+std::string summary(const recipes::PredictResult& result);
 
 /// What each device that did anything did since the process began: launches, kernels, memory, and every
 /// op that it refused, with what was done instead.
@@ -41,16 +44,17 @@ std::string short_number(double value);
 std::string short_bytes(std::uint64_t bytes);
 
 /// JSON to the target: "" for none, "-" for standard output, else a file, whole or not at all. And
-/// text to standard output, or to stderr where the JSON has taken that.
-void print(const std::string& text, const Json& json, const std::string& target, bool quiet);
+/// text to standard output, or to stderr where that is taken.
+void print(const std::string& text, const Json& json, const std::string& target, bool quiet,
+           bool output_is_taken = false);
 
 /// A command's result: its table or JSON, with the statistics where `options` ask for them.
 template <class Result>
-void show(const Result& result, const CommonOptions& options) {
+void show(const Result& result, const CommonOptions& options, bool output_is_taken = false) {
   Json json = to_json(result);
   if (options.stats) json["stats"] = stats_json();
-  print(summary(result) + (options.stats ? "\n" + stats_text() : ""), json, options.json,
-        options.quiet);
+  print(summary(result) + (options.stats ? "\n" + stats_text() : ""), json, options.json, options.quiet,
+        output_is_taken);
 }
 
 }  // namespace tenon::cli

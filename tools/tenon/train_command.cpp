@@ -5,9 +5,9 @@
 
 #include "tools/tenon/command.h"
 #include "tools/tenon/interrupt.h"
-#include "tools/tenon/json_file.h"
 #include "tools/tenon/progress.h"
 #include "tools/tenon/report.h"
+#include "tools/tenon/text_file.h"
 
 namespace tenon::cli {
 namespace {
@@ -19,7 +19,9 @@ constexpr const char* kExamples =
     "  tenon train logistic --data notes.csv --target -1 --hidden 32 --device reference --json -\n"
     "\n"
     "Numbers are standardised by the training rows; a column of text becomes one feature for each of\n"
-    "its values. Ctrl-C ends after the batch and saves.";
+    "its values. Ctrl-C ends after the batch and saves; the same command with --resume FILE goes on "
+    "from\n"
+    "there, bit for bit.";
 
 struct TrainCommand {
   recipes::TrainOptions train;
@@ -44,6 +46,9 @@ struct TrainCommand {
         ->type_name("PART")
         ->capture_default_str();
     app.add_option("--save", train.save, "write the model here, as safetensors")->type_name("FILE");
+    app.add_option("--resume", train.resume,
+                   "go on with this saved model; all options but --epochs as before")
+        ->type_name("FILE");
   }
 
   void add_training(CLI::App& app) {
@@ -56,9 +61,12 @@ struct TrainCommand {
     add_choice(app, "--optimizer", train.optimizer, "how to step");
     app.add_option(
            "--lr", train.lr,
-           "learning rate, a tenth of it in the last third of the epochs; unset, 0.05 for sgd, 0.03 "
-           "for adam, 0.01 for adam with --hidden")
+           "learning rate; unset, 0.05 for sgd and adagrad, 0.01 for rmsprop, 0.03 for adam and "
+           "adamw, 0.01 for these with --hidden")
         ->type_name("RATE");
+    add_choice(app, "--schedule", train.schedule,
+               "the learning rate over the epochs: a tenth in the last third; the same; down along a "
+               "cosine; up along a line in the first tenth and down then");
     app.add_option("--hidden", train.hidden, "units of a hidden layer (logistic), 0 for none")
         ->type_name("N")
         ->capture_default_str();
@@ -77,7 +85,7 @@ struct TrainCommand {
 
   int run() {
     check_usage();
-    check_json_target(common.json);
+    check_target(common.json);
     load_plugins(common.plugins);
     train.device = common.device;
     catch_interrupts();

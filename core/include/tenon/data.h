@@ -66,6 +66,8 @@ class DataLoader {
   };
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
+  /// What the next pass's order is drawn from: to be kept, and to go on from later.
+  random::Generator& generator() { return generator_; }
 
  private:
   TensorDataset dataset_;

@@ -1,5 +1,5 @@
 // A temporary file beside the target, synced and renamed.
-#include "tools/tenon/json_file.h"
+#include "tools/tenon/text_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ File open(const std::string& name, const char* mode, const std::string& target) 
   return file;
 }
 
-void write_text(const std::string& text, std::FILE* file, const std::string& target) {
+void put(const std::string& text, std::FILE* file, const std::string& target) {
   if (std::fwrite(text.data(), 1, text.size(), file) != text.size() || std::fflush(file) != 0)
     fail(target);
 }
@@ -50,7 +50,7 @@ void replace_file(const std::string& text, const std::string& target) {
   const std::string temporary = fmt::format("{}.{}.tmp", path.string(), ::getpid());
   const File file = open(temporary, "wxe", target);
   try {
-    write_text(text, file.get(), target);
+    put(text, file.get(), target);
     if (::fsync(::fileno(file.get())) != 0) fail(target);
     if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(target);
   } catch (...) {
@@ -61,21 +61,23 @@ void replace_file(const std::string& text, const std::string& target) {
 
 }  // namespace
 
-void check_json_target(const std::string& target) {
+void check_target(const std::string& target) {
   if (target.empty() || target == "-" || is_special(target)) return;
   recipes::check_writable(target);
 }
 
-void write_json(const nlohmann::ordered_json& json, const std::string& target) {
-  const std::string text =
-      json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+void write_text(const std::string& text, const std::string& target) {
   if (target == "-") {
-    write_text(text, stdout, "standard output");
+    put(text, stdout, "standard output");
   } else if (is_special(target)) {
-    write_text(text, open(target, "we", target).get(), target);
+    put(text, open(target, "we", target).get(), target);
   } else {
     replace_file(text, target);
   }
+}
+
+void write_json(const nlohmann::ordered_json& json, const std::string& target) {
+  write_text(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n", target);
 }
 
 }  // namespace tenon::cli
