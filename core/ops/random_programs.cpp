@@ -1,6 +1,7 @@
 // Formulas of exact opcodes: no division, root, logarithm or sine.
 #include "core/ops/random_programs.h"
 
+#include <limits>
 #include <numbers>
 #include <span>
 
@@ -187,6 +188,18 @@ Program normal_of_log_program() {
   const Value log = b.input(f64);
   Words words(b);
   b.output(scaled(b, normal(log, words, kF64)));
+  return b.build();
+}
+
+Program waiting_program(DType dtype) {
+  Builder b;
+  const Format& format = dtype == f64 ? kF64 : kF32;
+  const Value number = b.input(dtype), p = b.input(dtype);
+  const double least = dtype == f64 ? 0x1p-1022 : 0x1p-126,
+               greatest = dtype == f64 ? 0x1p1000 : 0x1p120;
+  const Value root = reciprocal_root(min(max(p, least), greatest), format);
+  const Value infinity = b.constant(dtype, std::numeric_limits<double>::infinity());
+  b.output(select(p > 0, number * root * root * 2.0, infinity));
   return b.build();
 }
 

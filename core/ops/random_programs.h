@@ -24,6 +24,10 @@ program::Program exponential_program(DType dtype);
 /// normal_program does.
 program::Program normal_of_log_program();
 
+/// From an exponential number and a probability p of `dtype` (f32 or f64) to the number over p, or
+/// infinity where p is 0: of several, each is the least as often as its p says.
+program::Program waiting_program(DType dtype);
+
 /// threshold (u32), always (bool): one word below the threshold, or always; as `dtype`.
 program::Program bernoulli_program(DType dtype);
 

@@ -179,6 +179,12 @@ TEST_P(RandomBits, EveryDeviceDrawsWhatReferenceDraws) {
       return random::exponential({777}, 0.3, {.dtype = dtype, .device = on}, g);
     });
   }
+  for (const bool replacement : {false, true}) {
+    compare(i64, [&](Device on, Generator& g) {
+      const Tensor weights = random::uniform({3, 50}, {}, {.device = on}, g);
+      return random::multinomial(weights, 20, replacement, g);
+    });
+  }
   for (const DType dtype : {bool_, u8, i8, u16, i16, u32, i32, u64, i64, f32}) {
     compare(dtype, [&](Device on, Generator& g) {
       return random::bernoulli({777}, 0.25, {.dtype = dtype, .device = on}, g);

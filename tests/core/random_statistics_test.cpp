@@ -118,6 +118,33 @@ TEST_P(Statistics, OfIntegers) {
   }
 }
 
+/// Drawn one by one with the weights 1, 2, 0 and 3: pairs of categories.
+TEST_P(Statistics, OfMultinomial) {
+  const double weights[] = {1, 2, 0, 3};
+  const std::int64_t rows = kCount / 4;
+  for (const bool replacement : {true, false}) {
+    const Tensor p = tensor({1.0, 2.0, 0.0, 3.0}).expand({rows, 4});
+    const Tensor x = random::multinomial(p, 2, replacement, generator_);
+    std::vector<double> seen(16), expected;
+    const std::vector<std::int64_t> drawn = x.to_vector<std::int64_t>();
+    for (std::size_t i = 0; i < drawn.size(); i += 2)
+      ++seen[static_cast<std::size_t>(drawn[i] * 4 + drawn[i + 1])];
+    std::vector<double> possible;
+    for (std::size_t i = 0; i < 16; ++i) {
+      const double first = weights[i / 4], left = replacement ? 6 : 6 - first;
+      const double second = !replacement && i / 4 == i % 4 ? 0 : weights[i % 4];
+      const double chance = first / 6 * second / left;
+      if (chance == 0) {
+        EXPECT_EQ(seen[i], 0) << i;
+      } else {
+        expected.push_back(chance);
+        possible.push_back(seen[i]);
+      }
+    }
+    EXPECT_GT(counts_p(possible, expected), kLeast) << replacement;
+  }
+}
+
 TEST_P(Statistics, OfSixteenBitUniform) {
   // In [1, 2) every number is as likely but the first and last, whose neighbours beyond are not drawn.
   for (const auto& [dtype, count] : {std::pair{f16, 1024u}, std::pair{bf16, 128u}}) {

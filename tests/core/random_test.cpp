@@ -207,6 +207,43 @@ TEST_P(Random, ExponentialIsMinusTheLogarithmOfItsWords) {
   EXPECT_EQ(g.offset(), 1u);
 }
 
+TEST_P(Random, MultinomialWithoutReplacementIsAnOrderOfAll) {
+  Generator g(3);
+  const Tensor weights = uniform({40}, {0.1, 1}, here_, g);
+  std::vector<std::int64_t> all = random::multinomial(weights, 40, false, g).to_vector<std::int64_t>();
+  std::sort(all.begin(), all.end());
+  for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], static_cast<std::int64_t>(i));
+  EXPECT_EQ(random::multinomial(weights, 0, false, g).shape(), (Shape{0}));
+  const Tensor one = tensor({0.0, 0.0, 5.0, 0.0}, here_);
+  for (const std::int64_t i : random::multinomial(one, 30, true, g).to_vector<std::int64_t>())
+    ASSERT_EQ(i, 2);
+}
+
+TEST_P(Random, MultinomialChecksItsWeights) {
+  Generator g;
+  const auto weights = [&](std::vector<double> values) {
+    return tensor(values, {.dtype = f32, .device = device_});
+  };
+  const auto error = [&](const Tensor& w, std::int64_t count, bool replacement) {
+    return thrown([&] { random::multinomial(w, count, replacement, g); });
+  };
+  EXPECT_EQ(error(weights({1, -1}), 1, true),
+            invalid_argument("[multinomial] a weight is negative, infinite or NaN"));
+  EXPECT_EQ(error(weights({1, std::nan("")}), 1, true),
+            invalid_argument("[multinomial] a weight is negative, infinite or NaN"));
+  EXPECT_EQ(error(weights({0, 0}), 1, true),
+            invalid_argument("[multinomial] a row has 0 weights above 0, and 1 are to be drawn"));
+  EXPECT_EQ(error(weights({1, 0, 2}), 3, false),
+            invalid_argument("[multinomial] a row has 2 weights above 0, and 3 are to be drawn"));
+  EXPECT_EQ(error(weights({1, 2}), 3, false),
+            invalid_argument("[multinomial] 3 of 2 categories can't be drawn without replacement"));
+  EXPECT_EQ(error(weights({1, 2}), -1, true), invalid_argument("[multinomial] the count is -1"));
+  EXPECT_EQ(error(weights({}), 1, true), invalid_argument("[multinomial] there are no categories"));
+  EXPECT_EQ(error(weights({1, 2}).to(i32), 1, true),
+            invalid_argument("[multinomial] weights are floating, not i32"));
+  EXPECT_EQ(g.offset(), 0u) << "a refused draw takes no stream";
+}
+
 TEST_P(Random, BernoulliOfCertainties) {
   Generator g;
   const auto count = [&](double p) {

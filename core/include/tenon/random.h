@@ -87,6 +87,14 @@ Tensor integers(const Shape& shape, IntegersOptions range = {}, TensorOptions op
 Tensor permutation(std::int64_t count, TensorOptions options = {},
                    Generator& generator = default_generator());
 
+/// `count` categories for each row of weights (n,) or (rows, n): i64 (count,) or (rows, count), each
+/// drawn as often as its share of the row says; without replacement none twice, in the order in which
+/// they would be drawn one by one (Efraimidis & Spirakis 2006). Weights are floating, finite and not
+/// negative; a row needs one that is not 0, without replacement `count` of them. Reads from the device
+/// whether it is so.
+Tensor multinomial(const Tensor& weights, std::int64_t count, bool replacement = false,
+                   Generator& generator = default_generator());
+
 /// The four words of one Philox4x32-10 block.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
