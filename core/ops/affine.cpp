@@ -83,10 +83,11 @@ namespace {
 /// addmm and baddbmm are one function of matrices of `rank`.
 Tensor checked_affine(std::string_view op, int rank, const Tensor& c, const Tensor& x, const Tensor& y,
                       const AddmmOptions& options) {
-  const DType dtype = impl_of(c, op).dtype;
-  for (const Tensor* t : {&x, &y}) {
-    require(impl_of(*t, op).dtype == dtype, "[{}] operands are {} and {}; convert one", op, name(dtype),
-            name(t->dtype()));
+  const Tensor operands[] = {c, x, y};
+  common_device(op, operands);
+  for (const Tensor& t : operands) {
+    require(t.dtype() == c.dtype(), "[{}] operands are {} and {}; convert one", op, name(c.dtype()),
+            name(t.dtype()));
   }
   require(x.rank() == rank && y.rank() == rank, "[{}] takes {}-D operands, not {} x {}", op, rank,
           to_string(x.shape()), to_string(y.shape()));
@@ -101,9 +102,10 @@ Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions opt
 }
 
 Tensor baddbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
-  require(impl_of(x, "baddbmm").shape.size() != 3 || impl_of(y, "baddbmm").shape.size() != 3 ||
-              x.size(0) == y.size(0),
-          "[baddbmm] batches differ: {} x {}", to_string(x.shape()), to_string(y.shape()));
+  impl_of(x, "baddbmm");
+  impl_of(y, "baddbmm");
+  require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[baddbmm] batches differ: {} x {}",
+          to_string(x.shape()), to_string(y.shape()));
   return ops::checked_affine("baddbmm", 3, c, x, y, options);
 }
 

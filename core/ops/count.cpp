@@ -144,8 +144,9 @@ Histogram histogram(const Tensor& x, std::int64_t bins, const HistogramOptions& 
 
 Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions& options) {
   check_histogram(x, options);
-  require(impl_of(edges, "histogram").shape.size() == 1 && edges.numel() >= 2,
-          "[histogram] edges are 1-D and at least 2, not {}", to_string(edges.shape()));
+  impl_of(edges, "histogram");
+  require(edges.rank() == 1 && edges.numel() >= 2, "[histogram] edges are 1-D and at least 2, not {}",
+          to_string(edges.shape()));
   require(edges.dtype() == x.dtype(), "[histogram] edges are {} and x {}; convert one",
           name(edges.dtype()), name(x.dtype()));
   const Tensor both[] = {x, edges};

@@ -64,11 +64,10 @@ Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor&
 
 /// What is written has x's dtype and device.
 void check_source(std::string_view op, const Tensor& x, const Tensor& src) {
-  const DType dtype = impl_of(x, op).dtype;
-  require(impl_of(src, op).dtype == dtype, "[{}] x is {} and src {}; convert one", op, name(dtype),
-          name(src.dtype()));
   const Tensor operands[] = {x, src};
   ops::common_device(op, operands);
+  require(src.dtype() == x.dtype(), "[{}] x is {} and src {}; convert one", op, name(x.dtype()),
+          name(src.dtype()));
 }
 
 /// A number to be written.

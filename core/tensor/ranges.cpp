@@ -199,8 +199,8 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing
   };
   Shape grid;
   for (const Tensor& axis : axes) {
-    require(impl_of(axis, "meshgrid").shape.size() <= 1, "[meshgrid] an axis is 1-D, not {}",
-            to_string(axis.shape()));
+    impl_of(axis, "meshgrid");
+    require(axis.rank() <= 1, "[meshgrid] an axis is 1-D, not {}", to_string(axis.shape()));
     grid.push_back(axis.numel());
   }
   for (std::size_t i = 0; i < axes.size(); ++i) grid[dim_of(i)] = axes[i].numel();
