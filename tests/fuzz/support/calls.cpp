@@ -102,9 +102,10 @@ void Calls::look(const std::string& name, const Tensor& x) {
   }
 }
 
-/// The error's kind and text, whatever the devices' names.
+/// The error's kind and text, whatever the devices' names; of memory each device has its own.
 std::string Calls::told(const Error& error) const {
   check(error.kind() != ErrorKind::DeviceError && error.kind() != ErrorKind::IoError, error.what());
+  if (error.kind() == ErrorKind::OutOfMemory) return "out of memory";
   std::string text = error.what();
   replace(text, device_.name(), "the device");
   replace(text, other_.name(), "the other");
