@@ -207,6 +207,7 @@ TEST_P(WrongCalls, OfAbsurdSizes) {
            [&] { huge.chunk(kMuch / 2); }, [&] { random::permutation(kMuch, here_); },
            [&] { arange(kMuch, here_); }, [&] { repeat(two_, {kMuch}); },
            [&] { repeat_interleave(two_, kMuch); }, [&] { eye(1 << 30, here_); },
+           [&] { eye(1, std::numeric_limits<std::int64_t>::max(), 1, here_); },
            [&] { one_hot(zero, kMuch); }, [&] { bincount(zero + kMuch); },
            [&] { bincount(zero, {}, kMuch); }, [&] { pad(two_, {kMuch, kMuch}); },
            [&] { kron(huge, two_); }}) {

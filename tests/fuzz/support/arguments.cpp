@@ -23,8 +23,8 @@ DType Arguments::any_dtype() {
 std::int64_t Arguments::wild(std::int64_t first, std::int64_t last) {
   using Limits = std::numeric_limits<std::int64_t>;
   if (!in_.rarely()) return in_.between(first, last);
-  return in_.one_of<std::int64_t>(
-      {-1, -2, 9, std::int64_t{1} << 47, std::int64_t{1} << 61, Limits::max(), Limits::min()});
+  return in_.one_of<std::int64_t>({-1, -2, 9, std::int64_t{1} << 33, std::int64_t{1} << 47,
+                                   std::int64_t{1} << 61, Limits::max(), Limits::min()});
 }
 
 /// Small numbers, halves among them.

@@ -59,7 +59,7 @@ Results Calls::results_of(const Line& line) {
 
 void Calls::differentiate(const Results& results) {
   for (const Tensor& y : results) {
-    if (y.defined() && y.requires_grad()) y.sum().backward({}, in_.flag());
+    if (y.defined() && y.requires_grad() && y.numel() <= kMostSeen) y.sum().backward({}, in_.flag());
   }
 }
 
