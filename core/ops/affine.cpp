@@ -84,12 +84,12 @@ namespace {
 /// addmm and baddbmm are one function of matrices of `rank`.
 Tensor checked_affine(std::string_view op, int rank, const Tensor& added, const Tensor& left,
                       const Tensor& right, const AddmmOptions& options) {
-  for (const Tensor* t : {&added, &left, &right}) impl_of(*t, op);
+  const Tensor operands[] = {added, left, right};
+  common_device(op, operands);
   const auto low = [](const Tensor& t) { return autograd::autocast_in(autograd::Cast::low, t); };
   const Tensor c = low(added), x = low(left), y = low(right);
-  const DType dtype = c.dtype();
   for (const Tensor* t : {&x, &y}) {
-    require(t->dtype() == dtype, "[{}] operands are {} and {}; convert one", op, name(dtype),
+    require(t->dtype() == c.dtype(), "[{}] operands are {} and {}; convert one", op, name(c.dtype()),
             name(t->dtype()));
   }
   require(x.rank() == rank && y.rank() == rank, "[{}] takes {}-D operands, not {} x {}", op, rank,
@@ -105,9 +105,10 @@ Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions opt
 }
 
 Tensor baddbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
-  require(impl_of(x, "baddbmm").shape.size() != 3 || impl_of(y, "baddbmm").shape.size() != 3 ||
-              x.size(0) == y.size(0),
-          "[baddbmm] batches differ: {} x {}", to_string(x.shape()), to_string(y.shape()));
+  impl_of(x, "baddbmm");
+  impl_of(y, "baddbmm");
+  require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[baddbmm] batches differ: {} x {}",
+          to_string(x.shape()), to_string(y.shape()));
   return ops::checked_affine("baddbmm", 3, c, x, y, options);
 }
 

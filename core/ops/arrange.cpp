@@ -150,10 +150,12 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim) {
   const int d = checked_dim("stack", dim, shape.size() + 1);
   std::vector<Tensor> parts;
   for (const Tensor& part : tensors) {
-    require(impl_of(part, "stack").shape == shape, "[stack] shapes differ: {} and {}", to_string(shape),
+    impl_of(part, "stack");
+    require(part.shape() == shape, "[stack] shapes differ: {} and {}", to_string(shape),
             to_string(part.shape()));
     parts.push_back(part.unsqueeze(d));
   }
+  ops::common_device("stack", tensors);
   return cat(parts, d);
 }
 
@@ -215,13 +217,14 @@ Tensor flip(const Tensor& x, const Dims& dims) {
 }
 
 Tensor fliplr(const Tensor& x) {
-  require(impl_of(x, "fliplr").shape.size() >= 2, "[fliplr] {} has no dimension 1",
-          to_string(x.shape()));
+  impl_of(x, "fliplr");
+  require(x.rank() >= 2, "[fliplr] {} has no dimension 1", to_string(x.shape()));
   return flip(x, {1});
 }
 
 Tensor flipud(const Tensor& x) {
-  require(!impl_of(x, "flipud").shape.empty(), "[flipud] {} has no dimension 0", to_string(x.shape()));
+  impl_of(x, "flipud");
+  require(x.rank() >= 1, "[flipud] {} has no dimension 0", to_string(x.shape()));
   return flip(x, {0});
 }
 

@@ -72,9 +72,11 @@ struct Rows {
 };
 
 Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, const Tensor& weight) {
-  require(is_floating(impl_of(given, op).dtype), "[{}] x is {}, not floating", op, name(given.dtype()));
+  const Tensor both[] = {given, target};
+  common_device(op, both);
+  require(is_floating(given.dtype()), "[{}] x is {}, not floating", op, name(given.dtype()));
   const Tensor x = autograd::autocast_in(autograd::Cast::wide, given);
-  const DType kind = impl_of(target, op).dtype;
+  const DType kind = target.dtype();
   require(kind != bool_, "[{}] the target is bool, not classes", op);
   require(x.rank() >= 1, "[{}] a 0-d x has no classes", op);
   Rows rows{.x = x, .target = target};
@@ -252,8 +254,9 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 }
 
 Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& options) {
-  require(is_integer(impl_of(target, "nll_loss").dtype),
-          "[nll_loss] the target is {}, not class indices", name(target.dtype()));
+  impl_of(target, "nll_loss");
+  require(is_integer(target.dtype()), "[nll_loss] the target is {}, not class indices",
+          name(target.dtype()));
   const ops::Rows rows = ops::rows_of("nll_loss", x, target, options.weight);
   const bool ignores = options.ignore_index.has_value();
   const Tensor ignored = ignores ? rows.target == *options.ignore_index : Tensor();

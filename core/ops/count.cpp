@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <tenon/ops.h>
@@ -124,8 +125,10 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
     ops::common_device("bincount", both);
   }
   const Tensor src = weights.defined() ? summable(weights) : ones_for(x, i64);
-  const std::int64_t needed = x.numel() == 0 ? 0 : greatest_of(x) + 1;
-  return counted(x, src, std::max(needed, minlength));
+  const std::int64_t last = x.numel() == 0 ? -1 : greatest_of(x);
+  require(last < std::numeric_limits<std::int64_t>::max(), "[bincount] {} is too large to count up to",
+          last);
+  return counted(x, src, std::max(last + 1, minlength));
 }
 
 Histogram histogram(const Tensor& x, std::int64_t bins, const HistogramOptions& options) {
@@ -144,8 +147,9 @@ Histogram histogram(const Tensor& x, std::int64_t bins, const HistogramOptions& 
 
 Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions& options) {
   check_histogram(x, options);
-  require(impl_of(edges, "histogram").shape.size() == 1 && edges.numel() >= 2,
-          "[histogram] edges are 1-D and at least 2, not {}", to_string(edges.shape()));
+  impl_of(edges, "histogram");
+  require(edges.rank() == 1 && edges.numel() >= 2, "[histogram] edges are 1-D and at least 2, not {}",
+          to_string(edges.shape()));
   require(edges.dtype() == x.dtype(), "[histogram] edges are {} and x {}; convert one",
           name(edges.dtype()), name(x.dtype()));
   const Tensor both[] = {x, edges};

@@ -127,6 +127,9 @@ Tensor& pow_(Tensor& x, Scalar y) {
 }
 Tensor& pow_out(Tensor& out, const Tensor& x, const Tensor& y) {
   if (const std::optional<Tensor> whole = ops::whole_power(x, y)) {
+    impl_of(out, "pow");
+    require(out.device() == whole->device(), "[pow] out is on {}, the operands are on {}",
+            out.device().name(), whole->device().name());
     require(out.shape() == whole->shape() && is_integer(out.dtype()),
             "[pow] the result is {} {}, not as out: {} {}", to_string(whole->shape()),
             name(whole->dtype()), to_string(out.shape()), name(out.dtype()));

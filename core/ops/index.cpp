@@ -1,4 +1,5 @@
 // Index tensors along one dimension.
+#include <limits>
 #include <numeric>
 
 #include <tenon/ops.h>
@@ -64,11 +65,10 @@ Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor&
 
 /// What is written has x's dtype and device.
 void check_source(std::string_view op, const Tensor& x, const Tensor& src) {
-  const DType dtype = impl_of(x, op).dtype;
-  require(impl_of(src, op).dtype == dtype, "[{}] x is {} and src {}; convert one", op, name(dtype),
-          name(src.dtype()));
   const Tensor operands[] = {x, src};
   ops::common_device(op, operands);
+  require(src.dtype() == x.dtype(), "[{}] x is {} and src {}; convert one", op, name(x.dtype()),
+          name(src.dtype()));
 }
 
 /// A number to be written.
@@ -219,7 +219,10 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   ops::check_index("one_hot", index, index);
   if (classes < 0) {
     require(index.numel() > 0, "[one_hot] there are no elements to count the classes from; name them");
-    classes = max(index).item_scalar().to_int64() + 1;
+    const std::int64_t last = max(index).item_scalar().to_int64();
+    require(last < std::numeric_limits<std::int64_t>::max(), "[one_hot] {} is too large to count up to",
+            last);
+    classes = last + 1;
   }
   Place place{.shape = index.shape(), .picks = {{index, index.rank(), index.rank()}}, .along = {}};
   place.along.resize(static_cast<std::size_t>(index.rank()));

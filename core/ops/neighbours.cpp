@@ -27,7 +27,8 @@ void check_joinable(const Tensor& x, const Tensor& part, std::string_view name, 
 
 /// The width of each panel of y along dim: shaped to broadcast.
 Tensor panels(std::string_view op, const Tensor& y, const Tensor& x, int dim) {
-  impl_of(x, op);
+  const Tensor both[] = {y, x};
+  ops::common_device(op, both);
   if (x.rank() != 1) {
     bool fits = x.rank() == y.rank();
     for (int d = 0; fits && d < x.rank(); ++d) fits = x.size(d) == 1 || x.size(d) == y.size(d);

@@ -125,14 +125,17 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
   impl_of(x, "masked_select");
   ops::require_mask("masked_select", mask);
   const Shape shape = broadcast("masked_select", x.shape(), mask.shape());
+  const Tensor operands[] = {x, mask};
+  ops::common_device("masked_select", operands);
   return index(x.expand(shape), {mask.expand(shape)});
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   ops::require_mask("masked_fill", mask);
-  require(impl_of(value, "masked_fill").shape.empty(), "[masked_fill] value is 0-d, not {}",
-          to_string(value.shape()));
-  return where(mask, value.to(impl_of(x, "masked_fill").dtype), x);
+  const Tensor operands[] = {x, mask, value};
+  ops::common_device("masked_fill", operands);
+  require(value.rank() == 0, "[masked_fill] value is 0-d, not {}", to_string(value.shape()));
+  return where(mask, value.to(x.dtype()), x);
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   const DType dtype = impl_of(x, "masked_fill").dtype;

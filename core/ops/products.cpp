@@ -11,9 +11,13 @@
 namespace tenon {
 namespace {
 
+void check_operands(std::string_view op, const Tensor& x, const Tensor& y) {
+  const Tensor operands[] = {x, y};
+  ops::common_device(op, operands);
+}
+
 Tensor ranked_product(std::string_view op, const Tensor& x, int x_rank, const Tensor& y, int y_rank) {
-  impl_of(x, op);
-  impl_of(y, op);
+  check_operands(op, x, y);
   require(x.rank() == x_rank && y.rank() == y_rank, "[{}] takes a {}-D and a {}-D operand, not {} x {}",
           op, x_rank, y_rank, to_string(x.shape()), to_string(y.shape()));
   const std::int64_t inner = y.size(y_rank == 1 ? 0 : -2);
@@ -103,15 +107,16 @@ Tensor dot(const Tensor& x, const Tensor& y) {
   return ranked_product("dot", x, 1, y, 1);
 }
 Tensor bmm(const Tensor& x, const Tensor& y) {
-  require(impl_of(x, "bmm").shape.size() != 3 || impl_of(y, "bmm").shape.size() != 3 ||
-              x.size(0) == y.size(0),
-          "[bmm] batches differ: {} x {}", to_string(x.shape()), to_string(y.shape()));
+  check_operands("bmm", x, y);
+  require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[bmm] batches differ: {} x {}",
+          to_string(x.shape()), to_string(y.shape()));
   return ranked_product("bmm", x, 3, y, 3);
 }
 
 Tensor outer(const Tensor& x, const Tensor& y) {
-  require(impl_of(x, "outer").shape.size() == 1 && impl_of(y, "outer").shape.size() == 1,
-          "[outer] takes two 1-D operands, not {} and {}", to_string(x.shape()), to_string(y.shape()));
+  check_operands("outer", x, y);
+  require(x.rank() == 1 && y.rank() == 1, "[outer] takes two 1-D operands, not {} and {}",
+          to_string(x.shape()), to_string(y.shape()));
   return x.unsqueeze(1) * y.unsqueeze(0);
 }
 
@@ -138,8 +143,7 @@ Tensor cross(const Tensor& x, const Tensor& y, int dim) {
 }
 
 Tensor tensordot(const Tensor& x, const Tensor& y, const Dims& x_dims, const Dims& y_dims) {
-  impl_of(x, "tensordot");
-  impl_of(y, "tensordot");
+  check_operands("tensordot", x, y);
   const Dims inner = checked_dims(x, x_dims), to = checked_dims(y, y_dims);
   require(extents(x, inner) == extents(y, to), "[tensordot] {} over {} and {} over {} do not fit",
           to_string(x.shape()), to_string(x_dims), to_string(y.shape()), to_string(y_dims));
@@ -163,7 +167,8 @@ Tensor tensordot(const Tensor& x, const Tensor& y, int dims) {
 }
 
 Tensor kron(const Tensor& x, const Tensor& y) {
-  const int rank = std::max(impl_of(x, "kron").shape.size(), impl_of(y, "kron").shape.size());
+  check_operands("kron", x, y);
+  const int rank = std::max(x.rank(), y.rank());
   require(2 * rank <= kMaxRank, "[kron] {} and {} have more than {} dimensions", to_string(x.shape()),
           to_string(y.shape()), kMaxRank / 2);
   Shape a, b, shape;
@@ -178,14 +183,14 @@ Tensor kron(const Tensor& x, const Tensor& y) {
 }
 
 Tensor trace(const Tensor& x) {
-  require(impl_of(x, "trace").shape.size() == 2, "[trace] takes a matrix, not {}",
-          to_string(x.shape()));
+  impl_of(x, "trace");
+  require(x.rank() == 2, "[trace] takes a matrix, not {}", to_string(x.shape()));
   return einsum("ii->i", {x.slice(0, {.stop = x.size(1)}).slice(1, {.stop = x.size(0)})}).sum();
 }
 
 Tensor matrix_transpose(const Tensor& x) {
-  require(impl_of(x, "matrix_transpose").shape.size() >= 2, "[matrix_transpose] {} is no matrix",
-          to_string(x.shape()));
+  impl_of(x, "matrix_transpose");
+  require(x.rank() >= 2, "[matrix_transpose] {} is no matrix", to_string(x.shape()));
   return x.transpose(-2, -1);
 }
 

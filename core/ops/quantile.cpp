@@ -130,7 +130,8 @@ Program blend_program(DType dtype) {
 void check_quantile(std::string_view op, const Tensor& x, const Tensor& q) {
   const DType dtype = impl_of(x, op).dtype;
   require(is_floating(dtype), "[{}] {} is not floating; convert it", op, name(dtype));
-  require(is_floating(impl_of(q, op).dtype), "[{}] q is {}, not floating", op, name(q.dtype()));
+  impl_of(q, op);
+  require(is_floating(q.dtype()), "[{}] q is {}, not floating", op, name(q.dtype()));
   require(q.rank() <= 1, "[{}] q is 0-d or 1-D, not {}", op, to_string(q.shape()));
   const Tensor both[] = {x, q};
   ops::common_device(op, both);

@@ -73,6 +73,8 @@ std::vector<std::int64_t> shuffled(std::int64_t count, Generator& generator) {
 }
 
 Tensor permutation(std::int64_t count, TensorOptions options, Generator& generator) {
+  options.dtype = options.dtype.value_or(i64);
+  if (count > 0) empty({count}, options);  // what the device has no room for the host need not make
   return tensor(shuffled(count, generator), options);
 }
 

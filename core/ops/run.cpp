@@ -301,6 +301,7 @@ DType accumulator(DType dtype) {
 }
 
 Device common_device(std::string_view op, std::span<const Tensor> inputs) {
+  for (const Tensor& x : inputs) impl_of(x, op);
   const Device device = inputs.front().device();
   for (const Tensor& x : inputs) {
     require(x.device() == device,

@@ -114,7 +114,8 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right) {
 
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right) {
   impl_of(x, "bucketize");
-  require(impl_of(boundaries, "bucketize").shape.size() == 1, "[bucketize] boundaries are 1-D, not {}",
+  impl_of(boundaries, "bucketize");
+  require(boundaries.rank() == 1, "[bucketize] boundaries are 1-D, not {}",
           to_string(boundaries.shape()));
   return places_of("bucketize", boundaries, x, right);
 }

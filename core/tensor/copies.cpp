@@ -51,18 +51,21 @@ void assign(std::string_view op, const Tensor& dst, const Tensor& src) {
 }
 
 Tensor Tensor::contiguous() const {
+  impl_of(*this, "contiguous");
   return is_contiguous() ? *this : clone();
 }
 
 Tensor Tensor::clone() const {
+  impl_of(*this, "clone");
   return ops::convert(*this, dtype());
 }
 
 Tensor Tensor::to(DType dtype) const {
-  return dtype == this->dtype() ? *this : ops::convert(*this, dtype);
+  return dtype == impl_of(*this, "to").dtype ? *this : ops::convert(*this, dtype);
 }
 
 Tensor Tensor::to(Device device) const {
+  impl_of(*this, "to");
   if (device == this->device()) return *this;
   Tensor y = moved(detach(), device);
   if (autograd::needs_record({this, 1})) {
@@ -113,6 +116,7 @@ Tensor& Tensor::fill_(Scalar value) {
 }
 
 Scalar Tensor::item_scalar() const {
+  impl_of(*this, "item");
   require(numel() == 1, "[item] the tensor has shape {}: item() takes exactly one element",
           tenon::to_string(shape()));
   std::array<std::byte, 8> bytes;

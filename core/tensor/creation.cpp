@@ -37,7 +37,9 @@ Tensor empty(const Shape& shape, TensorOptions options) {
 
 Tensor full(const Shape& shape, Scalar value, TensorOptions options) {
   const DType literal = value.is_bool() ? bool_ : value.is_floating() ? default_dtype() : i64;
-  Tensor x = allocate(shape, options.dtype.value_or(literal), device_of(options));
+  const DType dtype = options.dtype.value_or(literal);
+  require_fits("full", value, dtype);
+  Tensor x = allocate(shape, dtype, device_of(options));
   x.fill_(value);
   return finished(x, options);
 }

@@ -21,6 +21,11 @@ DType index_dtype(std::int64_t low, std::int64_t high) {
   return Scalar(low).fits(i32) && Scalar(high).fits(i32) ? i32 : i64;
 }
 
+/// What column - row - diagonal fits, of a matrix whose elements can be counted.
+DType place_dtype(std::int64_t rows, std::int64_t columns) {
+  return index_dtype(1 - rows - columns, rows - 1 + columns);
+}
+
 ops::Input index(std::int64_t offset, const Strides& strides) {
   return {Tensor(), offset, strides};
 }
@@ -112,7 +117,7 @@ Tensor triangle(std::string_view op, const Tensor& x, std::int64_t k, Value (*ke
   strides[x.rank() - 2] = -1;
   strides[x.rank() - 1] = 1;
   Builder b;
-  const Value element = b.input(dtype), place = b.input(index_dtype(-rows - columns, rows + columns));
+  const Value element = b.input(dtype), place = b.input(place_dtype(rows, columns));
   b.output(select(kept(place), element, b.constant(dtype, 0)));
   const Tensor y =
       computed(op, b.build(), x.shape(), x.device(), {{x.detach()}, index(-diagonal, strides)});
@@ -172,10 +177,11 @@ Tensor logspace(double start, double stop, std::int64_t count, double base, Tens
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, TensorOptions options) {
   const std::int64_t columns = m.value_or(n);
   require(n >= 0 && columns >= 0, "[eye] ({}, {}) has a negative extent", n, columns);
+  numel({n, columns});  // its elements must be countable
   const std::int64_t diagonal = std::clamp(k, -n, columns);
   const DType dtype = options.dtype.value_or(default_dtype());
   Builder b;
-  b.output(cast(b.input(index_dtype(-n - columns, n + columns)) == 0.0, dtype));
+  b.output(cast(b.input(place_dtype(n, columns)) == 0.0, dtype));
   return finished(
       computed("eye", b.build(), {n, columns}, device_of(options), {index(-diagonal, {-1, 1})}),
       options);
@@ -199,8 +205,8 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing
   };
   Shape grid;
   for (const Tensor& axis : axes) {
-    require(impl_of(axis, "meshgrid").shape.size() <= 1, "[meshgrid] an axis is 1-D, not {}",
-            to_string(axis.shape()));
+    impl_of(axis, "meshgrid");
+    require(axis.rank() <= 1, "[meshgrid] an axis is 1-D, not {}", to_string(axis.shape()));
     grid.push_back(axis.numel());
   }
   for (std::size_t i = 0; i < axes.size(); ++i) grid[dim_of(i)] = axes[i].numel();

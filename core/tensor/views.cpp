@@ -77,6 +77,7 @@ Range clamp(const Slice& slice, std::int64_t extent) {
 }  // namespace
 
 Tensor Tensor::view(Shape shape) const {
+  impl_of(*this, "view");
   shape = inferred("view", this->shape(), shape);
   const auto strides = strides_for(this->shape(), this->strides(), shape);
   require(strides.has_value(), "[view] shape {} with strides {} can't be seen as {}; use reshape",
@@ -86,11 +87,13 @@ Tensor Tensor::view(Shape shape) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
+  impl_of(*this, "reshape");
   shape = inferred("reshape", this->shape(), shape);
   return strides_for(this->shape(), this->strides(), shape) ? view(shape) : contiguous().view(shape);
 }
 
 Tensor Tensor::flatten(int start, int end) const {
+  impl_of(*this, "flatten");
   if (rank() == 0) return reshape({1});
   const int first = checked_dim("flatten", start, rank()), last = checked_dim("flatten", end, rank());
   require(first <= last, "[flatten] dimension {} comes after {}", start, end);
@@ -105,6 +108,7 @@ Tensor Tensor::flatten(int start, int end) const {
 }
 
 Tensor Tensor::unflatten(int dim, const Dims& sizes) const {
+  impl_of(*this, "unflatten");
   const int d = checked_dim("unflatten", dim, rank());
   const Dims parts = inferred("unflatten", {shape()[d]}, sizes);
   Shape shape = this->shape();
@@ -114,6 +118,7 @@ Tensor Tensor::unflatten(int dim, const Dims& sizes) const {
 }
 
 Tensor Tensor::permute(const Dims& dims) const {
+  impl_of(*this, "permute");
   require(dims.size() == rank(), "[permute] {} names {} dimensions, the tensor has {}",
           tenon::to_string(dims), dims.size(), rank());
   Shape shape = Dims::filled(rank(), 0);
@@ -131,6 +136,7 @@ Tensor Tensor::permute(const Dims& dims) const {
 }
 
 Tensor Tensor::transpose(int dim0, int dim1) const {
+  impl_of(*this, "transpose");
   const int a = checked_dim("transpose", dim0, rank()), b = checked_dim("transpose", dim1, rank());
   Dims dims = Dims::filled(rank(), 0);
   for (int d = 0; d < rank(); ++d) dims[d] = d;
@@ -139,12 +145,14 @@ Tensor Tensor::transpose(int dim0, int dim1) const {
 }
 
 Tensor Tensor::t(const char* op, int most) const {
+  impl_of(*this, op);
   require(rank() >= 2 && rank() <= most, "[{}] {} is no matrix; use permute()", op,
           tenon::to_string(shape()));
   return transpose(-2, -1);
 }
 
 Tensor Tensor::movedim(const Dims& from, const Dims& to) const {
+  impl_of(*this, "movedim");
   require(from.size() == to.size(), "[movedim] {} names {} dimensions, {} names {}",
           tenon::to_string(from), from.size(), tenon::to_string(to), to.size());
   Dims dims = Dims::filled(rank(), -1);
@@ -169,6 +177,7 @@ Tensor Tensor::movedim(const Dims& from, const Dims& to) const {
 }
 
 Tensor Tensor::slice(int dim, Slice range) const {
+  impl_of(*this, "slice");
   const int d = checked_dim("slice", dim, rank());
   require(range.step != 0, "[slice] the step is 0");
   require(range.step > -(std::int64_t{1} << 62), "[slice] the step {} is too large", range.step);
@@ -186,6 +195,7 @@ Tensor Tensor::slice(int dim, Slice range) const {
 }
 
 Tensor Tensor::select(int dim, std::int64_t index) const {
+  impl_of(*this, "select");
   const int d = checked_dim("select", dim, rank());
   const std::int64_t extent = shape()[d];
   require(index >= -extent && index < extent, "[select] index {} is out of range for extent {}", index,
@@ -195,6 +205,7 @@ Tensor Tensor::select(int dim, std::int64_t index) const {
 }
 
 Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
+  impl_of(*this, "narrow");
   const int d = checked_dim("narrow", dim, rank());
   const std::int64_t extent = shape()[d], first = start < 0 ? start + extent : start;
   require(first >= 0 && first <= extent && length >= 0 && length <= extent - first,
@@ -212,6 +223,7 @@ static Shape kept(const Shape& from, Shape shape) {
 }
 
 Tensor Tensor::expand(const Shape& asked) const {
+  impl_of(*this, "expand");
   const Shape shape = kept(this->shape(), asked);
   tenon::numel(shape);  // extents must be countable
   require(shape.size() >= rank() && broadcast("expand", this->shape(), shape) == shape,
@@ -227,6 +239,7 @@ Tensor Tensor::expand(const Shape& asked) const {
 }
 
 Tensor Tensor::squeeze(const Dims& dims) const {
+  impl_of(*this, "squeeze");
   Dims gone = Dims::filled(rank(), 0);
   for (const std::int64_t dim : dims) {
     const int d = checked_dim("squeeze", dim, rank());
@@ -246,6 +259,7 @@ Tensor Tensor::squeeze(const Dims& dims) const {
 }
 
 Tensor Tensor::squeeze() const {
+  impl_of(*this, "squeeze");
   Dims ones;
   for (int d = 0; d < rank(); ++d) {
     if (shape()[d] == 1) ones.push_back(d);
@@ -254,6 +268,7 @@ Tensor Tensor::squeeze() const {
 }
 
 Tensor Tensor::unsqueeze(int dim) const {
+  impl_of(*this, "unsqueeze");
   const int d = checked_dim("unsqueeze", dim, rank() + 1);
   Shape shape = this->shape();
   Strides strides = this->strides();

@@ -1,6 +1,5 @@
 // Views of some of the elements: diagonals, windows, parts.
 #include <algorithm>
-#include <numeric>
 
 #include <fmt/ranges.h>
 
@@ -12,6 +11,7 @@
 namespace tenon {
 
 Tensor Tensor::diagonal(std::int64_t offset, int dim1, int dim2) const {
+  impl_of(*this, "diagonal");
   const int a = checked_dim("diagonal", dim1, rank()), b = checked_dim("diagonal", dim2, rank());
   require(a != b, "[diagonal] dimensions {} and {} are the same", dim1, dim2);
   Shape shape = this->shape();
@@ -47,6 +47,7 @@ static Tensor folded(const Tensor& dy, const Shape& shape, int d, std::int64_t s
 }
 
 Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
+  impl_of(*this, "unfold");
   const int d = checked_dim("unfold", dim, rank());
   Shape shape = this->shape();
   Strides strides = this->strides();
@@ -95,6 +96,13 @@ Tensor joined(std::span<const Tensor> parts, const Shape& shape, int d, const Le
   return whole;
 }
 
+/// Each part takes memory of the host's, even of a view that takes none itself.
+void require_listed(std::string_view op, std::int64_t count) {
+  constexpr std::int64_t kMostParts = 1 << 24;
+  if (count > kMostParts)
+    fail(ErrorKind::OutOfMemory, "[{}] out of memory: a list of {} parts", op, count);
+}
+
 /// All parts as the results of one op, whose backward is linear in their number.
 std::vector<Tensor> parted(const Tensor& x, int d, const Lengths& lengths) {
   std::vector<Tensor> parts;
@@ -119,19 +127,26 @@ std::vector<Tensor> parted(const Tensor& x, int d, const Lengths& lengths) {
 }  // namespace
 
 std::vector<Tensor> Tensor::split(const Lengths& lengths, int dim) const {
+  impl_of(*this, "split");
   const int d = checked_dim("split", dim, rank());
-  const bool counts = std::all_of(lengths.begin(), lengths.end(), [](auto n) { return n >= 0; });
-  const std::int64_t total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-  require(counts && total == shape()[d], "[split] the lengths ({}) don't add up to extent {}",
+  std::int64_t left = shape()[d];
+  const bool fit = std::all_of(lengths.begin(), lengths.end(), [&](std::int64_t length) {
+    const bool fits = length >= 0 && length <= left;
+    if (fits) left -= length;
+    return fits;
+  });
+  require(fit && left == 0, "[split] the lengths ({}) don't add up to extent {}",
           fmt::join(lengths, ", "), shape()[d]);
   return parted(*this, d, lengths);
 }
 
 std::vector<Tensor> Tensor::split(std::int64_t length, int dim) const {
+  impl_of(*this, "split");
   const int d = checked_dim("split", dim, rank());
   require(length > 0, "[split] the length is {}, must be at least 1", length);
-  Lengths lengths;
   std::int64_t left = shape()[d];
+  require_listed("split", left / length);
+  Lengths lengths;
   do {
     lengths.push_back(std::min(left, length));
     left -= lengths.back();
@@ -140,6 +155,7 @@ std::vector<Tensor> Tensor::split(std::int64_t length, int dim) const {
 }
 
 std::vector<Tensor> Tensor::chunk(std::int64_t count, int dim) const {
+  impl_of(*this, "chunk");
   const int d = checked_dim("chunk", dim, rank());
   require(count > 0, "[chunk] the count is {}, must be at least 1", count);
   const std::int64_t extent = shape()[d];
@@ -147,7 +163,9 @@ std::vector<Tensor> Tensor::chunk(std::int64_t count, int dim) const {
 }
 
 std::vector<Tensor> Tensor::unbind(int dim) const {
+  impl_of(*this, "unbind");
   const int d = checked_dim("unbind", dim, rank());
+  require_listed("unbind", shape()[d]);
   std::vector<Tensor> parts = parted(*this, d, Lengths(static_cast<std::size_t>(shape()[d]), 1));
   for (Tensor& part : parts) part = part.squeeze(d);
   return parts;
@@ -155,20 +173,21 @@ std::vector<Tensor> Tensor::unbind(int dim) const {
 
 std::vector<Tensor> broadcast_tensors(std::span<const Tensor> tensors) {
   Shape shape;
-  for (const Tensor& x : tensors) shape = broadcast("broadcast_tensors", shape, x.shape());
+  for (const Tensor& x : tensors)
+    shape = broadcast("broadcast_tensors", shape, impl_of(x, "broadcast_tensors").shape);
   std::vector<Tensor> views;
   for (const Tensor& x : tensors) views.push_back(x.expand(shape));
   return views;
 }
 
 Tensor atleast_1d(const Tensor& x) {
-  return x.rank() >= 1 ? x : x.unsqueeze(0);
+  return impl_of(x, "atleast_1d").shape.size() >= 1 ? x : x.unsqueeze(0);
 }
 Tensor atleast_2d(const Tensor& x) {
-  return x.rank() >= 2 ? x : atleast_1d(x).unsqueeze(0);
+  return impl_of(x, "atleast_2d").shape.size() >= 2 ? x : atleast_1d(x).unsqueeze(0);
 }
 Tensor atleast_3d(const Tensor& x) {
-  return x.rank() >= 3 ? x : atleast_2d(x).unsqueeze(-1);
+  return impl_of(x, "atleast_3d").shape.size() >= 3 ? x : atleast_2d(x).unsqueeze(-1);
 }
 
 }  // namespace tenon

@@ -52,7 +52,7 @@ TEST_P(Creation, LikeOnesTakeWhatOptionsSay) {
   EXPECT_EQ(empty_like(x, {.device = device("reference")}).device().name(), "reference");
   EXPECT_EQ(empty_like(x, {.dtype = bool_}).dtype(), bool_);
   EXPECT_EQ(thrown([&] { full_like(x, std::int64_t{1} << 40); }),
-            invalid_argument("[fill_] 1099511627776 does not fit i32"));
+            invalid_argument("[full] 1099511627776 does not fit i32"));
 }
 
 TEST_P(Creation, ArangeCountsInEveryDType) {

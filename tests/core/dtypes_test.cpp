@@ -186,7 +186,7 @@ TEST_P(DTypes, FillsAndCounts) {
   }
   EXPECT_EQ(thrown([&] { arange(257, as(u8)); }), invalid_argument("[arange] 256 does not fit u8"));
   if (stores(i8)) {
-    EXPECT_EQ(thrown([&] { full({1}, 128, as(i8)); }), invalid_argument("[fill_] 128 does not fit i8"));
+    EXPECT_EQ(thrown([&] { full({1}, 128, as(i8)); }), invalid_argument("[full] 128 does not fit i8"));
   }
 }
 

@@ -4,10 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <tenon/random.h>
-#include <tenon/tensor.h>
-
-#include "tests/fuzz/support/bytes.h"
+#include "tests/fuzz/support/call_table.h"
 
 namespace tenon::fuzz {
 
@@ -16,40 +13,32 @@ class Calls {
   /// New tensors live on `device`; some move to `other`.
   Calls(Bytes in, Device device, Device other);
 
-  /// Makes the calls, up to a limit. Errors of Tenon's are part of them; all else passes through.
+  /// Makes calls of lines that the bytes name, up to a limit, and looks at what is left.
   void run();
+  /// Makes one call; whether it succeeded. Errors of Tenon's are part of it; all else passes through.
+  bool call(const Line& line);
+  /// Looks at the tensors that are left and their gradients.
+  void finish();
 
-  /// Whether an index was taken from just any tensor: one out of range may be told late.
-  bool used_any_index() const { return used_any_index_; }
-  /// What each call came to, and the bytes of the tensors that are left and of their gradients.
-  const std::string& trace() const { return trace_; }
+  /// What each call came to, errors' texts and the bytes of the results: line by line the same on every
+  /// device.
+  const std::vector<std::string>& trace() const { return trace_; }
 
  private:
-  friend struct CallTable;
-
-  void call();
-  void keep(const Tensor& result);
-  void trace_values();
-  void trace_tensor(const Tensor& x);
-
-  Tensor& any();
-  DType any_dtype();
-  std::int64_t wild(std::int64_t first, std::int64_t last);
-  Shape shape();
-  Dims dims();
-  int dim() { return in_.between(-5, 4); }
-  Scalar scalar();
-  TensorOptions options();
-  Tensor fresh();
-  Tensor index_for(const Tensor& x, int dim, const Shape& shape);
+  Results results_of(const Line& line);
+  void differentiate(const Results& results);
+  void keep(const Line& line, const Tensor& result);
+  void look(const std::string& name, const Tensor& x);
+  std::string told(const Error& error) const;
 
   Bytes in_;
   Device device_, other_;
-  random::Generator generator_;
-  std::vector<Tensor> tensors_;
-  int second_order_left_ = 2;
-  bool used_any_index_ = false;
-  std::string trace_;
+  std::vector<Tensor> pool_;
+  std::vector<std::string> names_;  // of the lines that the pool is from
+  std::vector<std::string> trace_;
 };
+
+/// The first line in which the traces differ, with both; nothing where they are the same.
+std::string difference(const Calls& a, const Calls& b);
 
 }  // namespace tenon::fuzz

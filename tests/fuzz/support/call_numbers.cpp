@@ -1,0 +1,111 @@
+#include "tests/fuzz/support/call_table.h"
+
+namespace tenon::fuzz {
+namespace {
+
+using OverDims = Tensor(const Tensor&, const Dims&, bool);
+using AlongDim = ValuesAndIndices(const Tensor&, int, bool);
+using OfAll = Tensor(const Tensor&);
+using ByPlaces = Tensor(const Tensor&, const Tensor&, int);
+using BySpacing = Tensor(const Tensor&, double, int);
+using OfTensor = Tensor(const Tensor&, const Tensor&, const QuantileOptions&);
+using OfNumber = Tensor(const Tensor&, double, const QuantileOptions&);
+
+void add_reductions(Table& table) {
+  table.insert(table.end(),
+               {line("sum", sum),
+                line("prod", prod),
+                line("mean", mean),
+                line("nansum", nansum),
+                line("nanmean", nanmean),
+                line("count_nonzero", count_nonzero),
+                line("sum_to", [](const Tensor& x, const Extents& shape) { return sum_to(x, shape); }),
+                line("amax", amax),
+                line("amin", amin),
+                line("aminmax", aminmax),
+                overload<OfAll>("max", max),
+                overload<OfAll>("min", min),
+                overload<AlongDim>("max", max),
+                overload<AlongDim>("min", min),
+                line("argmax", argmax),
+                line("argmin", argmin),
+                overload<OverDims>("any", any),
+                overload<OverDims>("all", all),
+                line("var", var),
+                line("std", tenon::std),
+                line("var_mean", var_mean),
+                line("std_mean", std_mean),
+                line("logsumexp", logsumexp),
+                line("norm", norm)});
+}
+
+void add_products(Table& table) {
+  table.insert(
+      table.end(),
+      {line("matmul", matmul), line("mm", mm), line("bmm", bmm),
+       line("mv", [](const Tensor& x, const Vector& y) { return mv(x, y); }), line("dot", dot),
+       line("linear", [](const Tensor& x, const Tensor& weight,
+                         const Maybe& bias) { return linear(x, weight, bias); }),
+       line("addmm", addmm), line("baddbmm", baddbmm), line("outer", outer), line("vecdot", vecdot),
+       line("cross", cross),
+       overload<Tensor(const Tensor&, const Tensor&, const Dims&, const Dims&)>("tensordot", tensordot),
+       overload<Tensor(const Tensor&, const Tensor&, int)>("tensordot", tensordot), line("kron", kron),
+       line("trace", trace), line("matrix_transpose", matrix_transpose),
+       line("einsum", [](const Equation& equation, const std::vector<Tensor>& operands) {
+         return einsum(equation, operands);
+       })});
+}
+
+void add_scans(Table& table) {
+  table.insert(
+      table.end(),
+      {line("cumsum", cumsum), line("cumprod", cumprod), line("cumulative_sum", cumulative_sum),
+       line("cumulative_prod", cumulative_prod), line("cummax", cummax), line("cummin", cummin),
+       line("logcumsumexp", logcumsumexp), line("diff", diff),
+       overload<BySpacing>("trapezoid", trapezoid), overload<ByPlaces>("trapezoid", trapezoid),
+       overload<BySpacing>("cumulative_trapezoid", cumulative_trapezoid),
+       overload<ByPlaces>("cumulative_trapezoid", cumulative_trapezoid)});
+}
+
+void add_order(Table& table) {
+  table.insert(table.end(),
+               {line("sort", sort),
+                line("argsort", argsort),
+                line("topk", topk),
+                line("kthvalue", kthvalue),
+                overload<AlongDim>("median", median),
+                overload<OfAll>("median", median),
+                overload<AlongDim>("nanmedian", nanmedian),
+                overload<OfAll>("nanmedian", nanmedian),
+                overload<OfTensor>("quantile", quantile),
+                overload<OfNumber>("quantile", quantile),
+                overload<OfTensor>("nanquantile", nanquantile),
+                overload<OfNumber>("nanquantile", nanquantile),
+                line("searchsorted", searchsorted),
+                line("bucketize", bucketize),
+                line("isin", isin),
+                line("bincount", [](const Places& x, const Maybe& weights,
+                                    std::int64_t least) { return bincount(x, weights, least); }),
+                overload<Histogram(const Tensor&, std::int64_t, const HistogramOptions&)>("histogram",
+                                                                                          histogram),
+                overload<Histogram(const Tensor&, const Tensor&, const HistogramOptions&)>("histogram",
+                                                                                           histogram),
+                line("histogram", histc),
+                line("unique", unique),
+                line("unique_consecutive", unique_consecutive),
+                line("unique", unique_all),
+                line("unique", unique_counts),
+                line("unique", unique_inverse),
+                line("unique", unique_values)});
+}
+
+}  // namespace
+
+void add_numbers(Table& table) {
+  add_reductions(table);
+  add_products(table);
+  add_scans(table);
+  add_order(table);
+}
+
+}  // namespace tenon::fuzz
