@@ -184,7 +184,8 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<in
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int> dim) {
-  impl_of(x, "repeat_interleave");
+  const Tensor operands[] = {x, repeats};
+  ops::common_device("repeat_interleave", operands);
   const Tensor from = dim ? x : x.reshape({-1});
   const int d = checked_dim("repeat_interleave", dim.value_or(0), from.rank());
   const Tensor counts = counts_of(repeats, from.size(d));
