@@ -41,6 +41,10 @@ void restrict_programs(TenonDeviceInfo& info) {
   info.max_constants = 3;
 }
 
+bool is_bare(const TenonHost& host) {
+  return option(host, "bare", 0) != 0;
+}
+
 void require(bool offered, const char* what, std::uint64_t value) {
   if (!offered) throw Unsupported(text("[faulty] not offered: ", what, ' ', value));
 }
@@ -129,6 +133,7 @@ TenonDeviceInfo describe(const TenonHost& host, std::uint32_t index) {
   info.dlpack_type = 0;
   info.dlpack_id = 0;
   if (is_minimal(host)) restrict_to_mandatory(info);
+  if (is_bare(host)) info.opcodes = 0;
   if (chosen(host, "limits", "tiny")) restrict_programs(info);
   return info;
 }
@@ -145,7 +150,7 @@ void require_offered(const TenonHost& host, OpView op) {
     require_limits(info, program);
     for (const TenonInstruction& it : program.instructions()) require_instruction(info, program, it);
   }
-  if (is_minimal(host)) refuse_choices(op);
+  if (is_minimal(host) || is_bare(host)) refuse_choices(op);
 }
 
 }  // namespace faulty

@@ -191,6 +191,19 @@ TEST_F(FaultyMinimal, RefusesWhatIsOptional) {
   expect_refused(indexed(TENON_KIND_GATHER, f32, 0, 2), "index operands: 2");
 }
 
+TEST_F(FaultyModes, BareRefusesChoicesButNoDtype) {
+  host.set("bare", "1");
+  EXPECT_EQ(info().opcodes, 0U);
+  EXPECT_NE(info().storage_dtypes & mask({f64, f16, i64, u8}), 0U);
+  open();
+  expect_refused(single(Opcode::tanh, f32, f32), "opcode 40");
+  expect_refused(matmul(f32, f32, TENON_DYNAMIC), "dynamic extents or strides");
+  expect_refused(indexed(TENON_KIND_GATHER, f32, 0, 2), "index operands: 2");
+  expect_taken(single(Opcode::add, f64, f64));
+  expect_taken(single(Opcode::mul, i64, i64));
+  expect_taken(reduce(TENON_REDUCE_ARGMAX, i64, f32, f32));
+}
+
 TEST_F(FaultyMinimal, TakesWhatIsMandatory) {
   open();
   for (const DType dtype : {f32, i32}) {
