@@ -14,9 +14,9 @@
 //   memory_bytes       of a device
 // Read by device_info and prepare:
 //   workspace_bytes    that each kernel asks for and scribbles over
-//   minimal=1          nothing that plugin.h leaves to the plugin: no optional opcode, dtype,
-//   attachment
-//                      or slot of the table, one index operand, exact extents (before the plugin loads)
+//   minimal=1          nothing that plugin.h leaves to the plugin: no optional opcode, dtype or
+//                      attachment, no optional slot of the table, one index operand, exact extents
+//                      (read before the plugin loads)
 //   bare=1             the same of opcodes, attachments, index operands and extents, but every dtype
 //   limits=tiny        programs of 4 instructions, 2 inputs, 1 output, 3 scalars, 3 constants; rank 4
 #include <cstring>

@@ -6,6 +6,7 @@
 #include <tenon/ops.h>
 
 #include "tests/ops/sweep.h"
+#include "tests/support/limited_device.h"
 
 namespace tenon::test {
 namespace {
@@ -213,6 +214,26 @@ TENON_ROWS(Elementwise, [] {
   }
   return rows;
 }());
+
+class ElementwiseCases : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Ops, ElementwiseCases, testing::ValuesIn(row_devices()), device_test_name);
+
+/// Forward and backward, however many instructions.
+TEST_P(ElementwiseCases, EachIsOneLaunchAndItsGradientAnother) {
+  const Device here = device(GetParam());
+  if (!takes_whole_programs(here)) GTEST_SKIP() << "a program is several launches here";
+  const auto gelu_of = [](const Tensor& x) { return gelu(x); };
+  for (Op op : {Op(gelu_of), Op(mish), Op(selu), Op(acos), Op(sinh), Op(erfc), Op(logsigmoid)}) {
+    Tensor x = tensor({0.25, 0.5}, {.device = here, .requires_grad = true});
+    const std::int64_t before = here.stats().launches;
+    const Tensor y = op(x);
+    EXPECT_EQ(here.stats().launches - before, 1);
+    const Tensor dy = tensor({1.0, 2.0}, {.device = here});
+    const std::int64_t between = here.stats().launches;
+    y.backward(dy);
+    EXPECT_EQ(here.stats().launches - between, 1);
+  }
+}
 
 }  // namespace
 }  // namespace tenon::test
