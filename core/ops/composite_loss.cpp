@@ -263,7 +263,7 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& opt
   const Tensor classes = ignores ? where(ignored, zeros_like(rows.target), rows.target) : rows.target;
   const Tensor picked = gather(rows.x, 1, classes);
 
-  ops::Formula f(x.dtype());
+  ops::Formula f(rows.x.dtype());
   const auto among = [&](program::Value value) {
     return ignores ? select(f.raw(ignored), f.constant(0), value) : value;
   };
@@ -276,9 +276,9 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& opt
   } else if (ignores || classes.numel() == 0) {
     weight = among(f.constant(1));
   }
-  const Tensor y =
-      ops::reduced("nll_loss", f, options.reduction, classes.shape(), among(loss), weight, x.dtype())
-          .loss;
+  const Tensor y = ops::reduced("nll_loss", f, options.reduction, classes.shape(), among(loss), weight,
+                                rows.x.dtype())
+                       .loss;
   return options.reduction == LossReduction::none ? rows.unbatched(y) : y;
 }
 

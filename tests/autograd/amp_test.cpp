@@ -60,6 +60,36 @@ TEST_P(Amp, ProductsAreLowAndSumsAreWide) {
   EXPECT_EQ(exp(low).dtype(), bf16);
 }
 
+/// What loses too much in 16 bits is computed, and given, in f32; products are of 16 bits.
+TEST_P(Amp, EachFamilyHasItsDType) {
+  const Tensor x = tensor({{0.5, 1.0}, {2.0, 0.25}}, {.dtype = bf16, .device = device_});
+  const Tensor wide = x.to(f32), classes = tensor({0, 1}, {.dtype = i64, .device = device_});
+  const std::vector<std::function<Tensor()>> sums = {[&] { return softmax(x, 1); },
+                                                     [&] { return log_softmax(x, 1); },
+                                                     [&] { return layer_norm(x, {2}); },
+                                                     [&] { return rms_norm(x, {2}); },
+                                                     [&] { return logsumexp(x, {1}); },
+                                                     [&] { return norm(x); },
+                                                     [&] { return prod(x); },
+                                                     [&] { return mean(x); },
+                                                     [&] { return cumsum(x, 0); },
+                                                     [&] { return cumprod(x, 0); },
+                                                     [&] { return pow(x, 2.5); },
+                                                     [&] { return log1p(x); },
+                                                     [&] { return std(x); },
+                                                     [&] { return cross_entropy(x, classes); },
+                                                     [&] { return nll_loss(x, classes); },
+                                                     [&] { return exp(x); }};
+  const std::vector<std::function<Tensor()>> products = {
+      [&] { return addmm(wide, wide, wide); }, [&] { return matmul(wide, x); },
+      [&] { return baddbmm(wide.unsqueeze(0), wide.unsqueeze(0), wide.unsqueeze(0)); }};
+  for (const auto& f : sums) EXPECT_EQ(f().dtype(), bf16) << &f - sums.data();
+  const Autocast guard({.dtype = bf16});
+  for (const auto& f : sums) EXPECT_EQ(f().dtype(), f32) << &f - sums.data();
+  for (const auto& f : products) EXPECT_EQ(f().dtype(), bf16) << &f - products.data();
+  EXPECT_EQ(relu(x).dtype(), bf16);
+}
+
 TEST_P(Amp, GuardsNestAndNameADevice) {
   const Tensor x = ones({2, 2}, here_);
   const Autocast outer;
