@@ -7,6 +7,7 @@
 #include <tenon/ops.h>
 
 #include "tests/ops/groups.h"
+#include "tests/ops/on_device.h"
 #include "tests/ops/sweep.h"
 #include "tests/support/limited_device.h"
 #include "tests/support/thrown.h"
@@ -123,27 +124,7 @@ const std::vector<Row> kRows = {
 };
 TENON_ROWS(ClassLosses, kRows);
 
-class ClassLossesOn : public testing::TestWithParam<std::string> {
- protected:
-  template <class F>
-  std::int64_t launches(F call) const {
-    call();  // kernels are prepared
-    const std::int64_t before = device_.stats().launches;
-    call();
-    return device_.stats().launches - before;
-  }
-  /// What y.backward() launches.
-  template <class F>
-  std::int64_t backward_launches(F forward) const {
-    forward().backward();
-    const Tensor y = forward();
-    const std::int64_t before = device_.stats().launches;
-    y.backward();
-    return device_.stats().launches - before;
-  }
-  const Device device_ = device(GetParam());
-  const TensorOptions here_ = {.device = device_};
-};
+class ClassLossesOn : public OnDevice {};
 INSTANTIATE_TEST_SUITE_P(Ops, ClassLossesOn, testing::ValuesIn(row_devices()), device_test_name);
 
 using List = std::vector<double>;

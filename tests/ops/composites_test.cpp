@@ -7,6 +7,7 @@
 #include <tenon/ops.h>
 
 #include "tests/ops/groups.h"
+#include "tests/ops/on_device.h"
 #include "tests/ops/sweep.h"
 #include "tests/support/limited_device.h"
 #include "tests/support/thrown.h"
@@ -181,27 +182,9 @@ const std::vector<Row> kRows = {
 };
 TENON_ROWS(Composites, kRows);
 
-class CompositesOn : public testing::TestWithParam<std::string> {
+class CompositesOn : public OnDevice {
  protected:
   Tensor of(const std::vector<double>& values) const { return tensor(values, here_); }
-  template <class F>
-  std::int64_t launches(F call) const {
-    call();  // kernels are prepared
-    const std::int64_t before = device_.stats().launches;
-    call();
-    return device_.stats().launches - before;
-  }
-  /// What y.backward() launches.
-  template <class F>
-  std::int64_t backward_launches(F forward) const {
-    forward().backward();
-    const Tensor y = forward();
-    const std::int64_t before = device_.stats().launches;
-    y.backward();
-    return device_.stats().launches - before;
-  }
-  const Device device_ = device(GetParam());
-  const TensorOptions here_ = {.device = device_};
 };
 INSTANTIATE_TEST_SUITE_P(Ops, CompositesOn, testing::ValuesIn(row_devices()), device_test_name);
 

@@ -8,6 +8,7 @@
 #include <tenon/ops.h>
 
 #include "tests/ops/groups.h"
+#include "tests/ops/on_device.h"
 #include "tests/ops/sweep.h"
 #include "tests/support/limited_device.h"
 #include "tests/support/thrown.h"
@@ -251,21 +252,11 @@ const std::vector<Row> kRows = {
 };
 TENON_ROWS(Reductions, kRows);
 
-class ReductionsOn : public testing::TestWithParam<std::string> {
+class ReductionsOn : public OnDevice {
  protected:
   Tensor of(const std::vector<double>& values, bool gradient = false) const {
     return tensor(values, {.device = device_, .requires_grad = gradient});
   }
-  /// What `call` launches; nothing where the device takes no whole programs.
-  template <class F>
-  std::int64_t launches(F call) const {
-    call();  // kernels are prepared
-    const std::int64_t before = device_.stats().launches;
-    call();
-    return device_.stats().launches - before;
-  }
-  const Device device_ = device(GetParam());
-  const TensorOptions here_ = {.device = device_};
 };
 INSTANTIATE_TEST_SUITE_P(Ops, ReductionsOn, testing::ValuesIn(row_devices()), device_test_name);
 
