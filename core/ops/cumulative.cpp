@@ -17,6 +17,7 @@
 namespace tenon {
 namespace {
 
+using ops::cast_program;
 using ops::Input;
 using ops::Scan;
 using ops::without_first;
@@ -25,15 +26,6 @@ using program::Builder;
 using program::Program;
 using program::Value;
 using Values = std::span<const Value>;
-
-/// A value that is cast to one dtype after the other.
-Program cast_program(std::initializer_list<DType> dtypes) {
-  Builder b;
-  Value x = b.input(*dtypes.begin());
-  for (const DType dtype : dtypes) x = cast(x, dtype);
-  b.output(x);
-  return b.build();
-}
 
 Tensor flipped(const Tensor& x, int dim) {
   return x.slice(dim, {.step = -1});

@@ -47,12 +47,6 @@ std::vector<Tensor> spread(const Fold& fold, const program::Program& program,
   return whole;
 }
 
-program::Program cast_program(DType from, DType to) {
-  program::Builder builder;
-  builder.output(cast(builder.input(from), to));
-  return builder.build();
-}
-
 }  // namespace
 
 Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
@@ -110,7 +104,7 @@ Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Ten
                  .results = {allocate(fold.kept, dtype, x.device())},
                  .operators = {how},
                  .inputs = {{x}}};
-  if (x.dtype() != from) work.prologue = cast_program(x.dtype(), from);
+  if (x.dtype() != from) work.prologue = cast_program({x.dtype(), from});
   return run_folded(op, fold, std::move(work)).front();
 }
 
@@ -136,6 +130,14 @@ std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::P
     });
   }
   return results;
+}
+
+program::Program cast_program(std::initializer_list<DType> dtypes) {
+  program::Builder builder;
+  program::Value x = builder.input(*dtypes.begin());
+  for (const DType dtype : dtypes) x = cast(x, dtype);
+  builder.output(x);
+  return builder.build();
 }
 
 DType sum_dtype(DType dtype) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -47,6 +48,9 @@ Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Ten
 std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::Program& program,
                          const std::vector<Input>& inputs, std::span<const std::uint64_t> scalars,
                          std::optional<DType> dtype);
+
+/// An input that is cast to one dtype after the other; the first is its own.
+program::Program cast_program(std::initializer_list<DType> dtypes);
 
 /// What sums of `dtype` are given in: i64 or u64 for integers.
 DType sum_dtype(DType dtype);
