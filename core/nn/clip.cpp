@@ -71,11 +71,12 @@ Tensor power_sum(const Tensor& flat, double p) {
   Builder b;
   const Value g = b.input(flat.dtype());
   const bool greatest = std::isinf(p);
+  const std::uint8_t how = greatest ? TENON_REDUCE_MAX : TENON_REDUCE_SUM;
   b.output(p == 2 ? g * g : greatest || p == 1 ? abs(g) : pow(abs(g), p));
   ops::Reduction work{.shape = flat.shape(),
                       .axes = 1,
                       .results = {allocate({1}, flat.dtype(), flat.device())},
-                      .operators = {greatest ? TENON_REDUCE_MAX : TENON_REDUCE_SUM},
+                      .operators = {how},
                       .inputs = {{flat}},
                       .prologue = b.build()};
   ops::run("clip_grad_norm_", work);
