@@ -228,7 +228,7 @@ void run(TenonStream& stream, Job& job) {
     for (const std::uint32_t pack : any_order(packs.size(), stream.random())) {
       host.enter(pack);
       launch.packs = &packs[pack];
-      const std::int32_t code = reference::run(host.table(), kernel.inner(), launch);
+      const std::int32_t code = kernels::run(host.table(), kernel.inner(), launch);
       if (code != TENON_OK) failed = code;
     }
     if (failed != TENON_OK) stream.keep(host.late(failed, job.corr));
@@ -246,9 +246,9 @@ void run(TenonStream& stream, Job& job) {
 }  // namespace
 
 Kernel::Kernel(const TenonHost& host, const TenonOp& op) : op_(op) {
-  reference::Kernel* inner = nullptr;
+  kernels::Kernel* inner = nullptr;
   TenonKernelInfo info{.struct_size = sizeof info, .flags = 0, .workspace_bytes = 0};
-  status_ = reference::prepare(host, op, &inner, info);
+  status_ = kernels::prepare(host, op, &inner, info);
   if (status_ != TENON_OK) return;
   inner_.reset(inner);
   inner_bytes_ = (info.workspace_bytes + kAlignment - 1) / kAlignment * kAlignment;

@@ -10,34 +10,36 @@
 #include <tenon/plugin.h>
 #include <tenon/sdk/view.h>
 
+#include <tenon/sdk/kernels.h>
 #include "plugins/faulty/device.h"
-#include "plugins/reference/kernel.h"
 
 namespace faulty {
 
-/// A reference kernel, and the description that says how much of a pack to copy.
+namespace kernels = tenon::sdk::kernels;
+
+/// One of the SDK's kernels, and the description that says how much of a pack to copy.
 class Kernel {
  public:
   Kernel(const TenonHost& host, const TenonOp& op);
 
-  /// What reference::prepare answered; nothing else is valid unless it is TENON_OK.
+  /// What kernels::prepare answered; nothing else is valid unless it is TENON_OK.
   std::int32_t status() const { return status_; }
 
   tenon::sdk::OpView op() const { return op_.view(); }
-  const reference::Kernel& inner() const { return *inner_; }
-  /// The workspace of the reference kernel, then as much that this plugin scribbles over.
+  const kernels::Kernel& inner() const { return *inner_; }
+  /// The workspace of that kernel, then as much that this plugin scribbles over.
   std::uint64_t workspace_bytes() const { return inner_bytes_ + scribble_bytes_; }
   std::uint64_t inner_bytes() const { return inner_bytes_; }
   std::uint64_t scribble_bytes() const { return scribble_bytes_; }
 
  private:
   struct Release {
-    void operator()(reference::Kernel* kernel) const { reference::release(kernel); }
+    void operator()(kernels::Kernel* kernel) const { kernels::release(kernel); }
   };
 
   std::int32_t status_ = TENON_OK;
   tenon::sdk::OpCopy op_;
-  std::unique_ptr<reference::Kernel, Release> inner_;
+  std::unique_ptr<kernels::Kernel, Release> inner_;
   std::uint64_t inner_bytes_ = 0, scribble_bytes_ = 0;
 };
 

@@ -6,10 +6,10 @@
 #include <tenon/sdk/dtype.h>
 #include <tenon/sdk/opcode.h>
 
+#include <tenon/sdk/kernels.h>
 #include "plugins/faulty/device.h"
 #include "plugins/faulty/options.h"
 #include "plugins/faulty/text.h"
-#include "plugins/reference/kernel.h"
 
 namespace faulty {
 namespace {
@@ -121,7 +121,7 @@ TenonDeviceInfo describe(const TenonHost& host, std::uint32_t index) {
   constexpr const char* kUids[] = {"faulty-0", "faulty-1"};
   static_assert(std::size(kUids) == kDeviceCount);
   TenonDeviceInfo info{};
-  reference::describe(info);
+  tenon::sdk::kernels::describe(info);
   info.flags = 0;
   info.kind = "faulty";
   info.name = "hostile test device";

@@ -1,11 +1,10 @@
-// Descriptions of ops, many of them damaged, before the reference kernels. One that they take is
+// Descriptions of ops, many of them damaged, before the SDK's kernels. One that they take is
 // launched on memory that ends where the description says; one that they refuse comes with a reason.
 #include <cstring>
 #include <memory>
 
-#include <tenon/plugin.h>
+#include <tenon/sdk/kernels.h>
 
-#include "plugins/reference/kernel.h"
 #include "tests/fuzz/support/check.h"
 #include "tests/fuzz/support/launch.h"
 #include "tests/fuzz/support/op_description.h"
@@ -13,6 +12,7 @@
 namespace {
 
 using namespace tenon;
+namespace kernels = sdk::kernels;
 using fuzz::check;
 
 /// What a kernel tells its host.
@@ -64,7 +64,7 @@ void check_memory(sdk::OpView op, const fuzz::Launchable& pack, bool honest) {
   }
 }
 
-void launch(const TenonHost& host, Told& ctx, const reference::Kernel& kernel, std::uint64_t workspace,
+void launch(const TenonHost& host, Told& ctx, const kernels::Kernel& kernel, std::uint64_t workspace,
             sdk::OpView op, fuzz::Bytes& in, bool honest) {
   std::vector<fuzz::Launchable> packs;
   for (int left = in.between(1, 3); left > 0; --left) {
@@ -81,7 +81,7 @@ void launch(const TenonHost& host, Told& ctx, const reference::Kernel& kernel, s
                            .workspace_bytes = workspace,
                            .corr = 1};
   ctx = {};
-  const std::int32_t code = reference::run(host, kernel, launch);
+  const std::int32_t code = kernels::run(host, kernel, launch);
   check(code == TENON_OK || code == TENON_INDEX, "a launch of what was prepared succeeds");
   check((code == TENON_INDEX) == (ctx.faults > 0), "an index out of range is reported");
   for (const fuzz::Launchable& pack : packs) check_memory(op, pack, honest);
@@ -97,17 +97,16 @@ void prepare(fuzz::Bytes& in) {
 
   Told ctx;
   const TenonHost host = make_host(ctx);
-  reference::Kernel* kernel = nullptr;
+  kernels::Kernel* kernel = nullptr;
   TenonKernelInfo info{.struct_size = sizeof info, .flags = 0, .workspace_bytes = 0};
-  const std::int32_t code = reference::prepare(host, op, &kernel, info);
+  const std::int32_t code = kernels::prepare(host, op, &kernel, info);
   check(code == TENON_OK || code == TENON_UNSUPPORTED || code == TENON_INVALID, "prepare's answer");
   check(code != TENON_INVALID || !honest, "a description that fits is taken or unsupported");
   check((code == TENON_UNSUPPORTED) == (ctx.notes == 1) && (code < 0) == (ctx.failures == 1),
         "a refusal has a reason");
   check((code == TENON_OK) == (kernel != nullptr), "a kernel comes with TENON_OK");
   if (kernel == nullptr) return;
-  const std::unique_ptr<reference::Kernel, void (*)(reference::Kernel*)> owner(kernel,
-                                                                               reference::release);
+  const std::unique_ptr<kernels::Kernel, void (*)(kernels::Kernel*)> owner(kernel, kernels::release);
   launch(host, ctx, *kernel, info.workspace_bytes, sdk::OpView(op), in, honest);
 }
 

@@ -8,7 +8,7 @@
 #include "kinds.h"
 #include "program.h"
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 namespace {
 
@@ -131,8 +131,8 @@ class Matmul final : public Kernel {
         accumulate_(op_.view().attrs<TenonMatmulAttrs>().accumulate != 0),
         arithmetic_(arithmetic_for(operand(1).dtype)),
         epilogue_(epilogue_of(op_.view())),
-        widen_dst_(cast_step(operand(0).dtype, arithmetic_.sum)),
-        round_sum_(cast_step(arithmetic_.sum, op_.view().acc_dtype())) {}
+        widen_dst_(sdk::cast_step(operand(0).dtype, arithmetic_.sum)),
+        round_sum_(sdk::cast_step(arithmetic_.sum, op_.view().acc_dtype())) {}
 
   void run(const TenonPack& pack, Context&) const override {
     const Tables tables = resolve(op_.view(), pack);
@@ -208,7 +208,7 @@ class Matmul final : public Kernel {
   bool accumulate_;
   Arithmetic arithmetic_;
   Program epilogue_;
-  Step widen_dst_, round_sum_;
+  sdk::Step widen_dst_, round_sum_;
 };
 
 }  // namespace
@@ -223,4 +223,4 @@ std::unique_ptr<Kernel> make_matmul(const TenonOp& op) {
   return std::make_unique<Matmul>(op);
 }
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

@@ -1,12 +1,10 @@
 // The seam of kernel.h: what these kernels do, and the way from a description to one of them.
-#include "kernel.h"
 
-#include <cstring>
 #include <string>
 
 #include "kinds.h"
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 namespace {
 
@@ -75,39 +73,4 @@ void release(Kernel* kernel) {
   delete kernel;
 }
 
-void Cursor::load(std::byte* out, int64_t n) {
-  sdk::dispatch(sdk::Everything{}, dtype_, [&]<class T>() {
-    T* to = reinterpret_cast<T*>(out);
-    walker_.take(n, [&](int64_t offset, int64_t stride, int64_t count) {
-      const std::byte* const from = sdk::host_address(operand_);
-      if (index_) {
-        for (int64_t i = 0; i < count; ++i) {
-          to[i] = meaning::cast<T>(meaning::add(operand_.offset, offset + i * stride));
-        }
-      } else if (stride == 1) {
-        for (int64_t i = 0; i < count; ++i) to[i] = sdk::load<T>(from, offset + i);
-      } else {
-        for (int64_t i = 0; i < count; ++i) to[i] = sdk::load<T>(from, offset + i * stride);
-      }
-      to += count;
-    });
-  });
-}
-
-void Cursor::store(const std::byte* from, int64_t n) {
-  sdk::dispatch(sdk::Everything{}, dtype_, [&]<class T>() {
-    const T* values = reinterpret_cast<const T*>(from);
-    walker_.take(n, [&](int64_t offset, int64_t stride, int64_t count) {
-      std::byte* const to = sdk::host_address(operand_);
-      if (stride == 1) {
-        std::memcpy(to + offset * static_cast<int64_t>(sizeof(T)), values,
-                    static_cast<size_t>(count) * sizeof(T));
-      } else {
-        for (int64_t i = 0; i < count; ++i) sdk::store(to, values[i], offset + i * stride);
-      }
-      values += count;
-    });
-  });
-}
-
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

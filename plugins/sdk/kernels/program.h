@@ -8,19 +8,10 @@
 
 #include <tenon/sdk.h>
 
-namespace reference {
-
-namespace sdk = tenon::sdk;
-namespace meaning = tenon::sdk::meaning;
+namespace tenon::sdk::kernels {
 
 /// Elements in a block.
 inline constexpr int kBlock = 256;
-
-/// One instruction over n elements; `in` holds as many operands as the opcode takes.
-using Step = void (*)(std::byte* out, const std::byte* const* in, int n);
-
-/// The loop that casts.
-Step cast_step(uint8_t from, uint8_t to);
 
 /// A program, its instructions resolved to loops over numbered registers.
 class Program {
@@ -36,7 +27,7 @@ class Program {
  private:
   friend class Block;
   struct Instruction {
-    Step step;
+    sdk::Step step;
     size_t out, in[3];
   };
   /// A scalar or a constant: the same value for all elements.
@@ -72,4 +63,4 @@ class Block {
   alignas(64) std::byte registers_[kRegisters][kBlock * 8];
 };
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

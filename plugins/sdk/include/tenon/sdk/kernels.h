@@ -1,10 +1,11 @@
-// The reference kernels: what each op kind means, in plain loops. They run where they are called, on
-// operands whose handles are host addresses.
+// Kernels of all five kinds and every dtype, in plain loops: what each kind means. They run on the
+// calling thread, on operands whose handles are host addresses. A plugin starts from them, and puts
+// faster ones in their places, one kind at a time. Link tenon::kernels.
 #pragma once
 
 #include <tenon/plugin.h>
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 struct Kernel;
 
@@ -19,4 +20,4 @@ int32_t run(const TenonHost& host, const Kernel& kernel, const TenonLaunch& laun
 
 void release(Kernel* kernel);
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

@@ -1,4 +1,4 @@
-// The kinds of kernel, and what they share: a kernel's interface and an operand's way through memory.
+// The kinds of kernel, and the interface of a kernel.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,7 @@
 
 #include <tenon/sdk.h>
 
-#include "kernel.h"
-
-namespace reference {
-
-namespace sdk = tenon::sdk;
-namespace meaning = tenon::sdk::meaning;
+namespace tenon::sdk::kernels {
 
 /// What a launch gives to a kernel beside its packs, and what it hears back.
 struct Context {
@@ -42,26 +37,4 @@ std::unique_ptr<Kernel> make_matmul(const TenonOp& op);
 std::unique_ptr<Kernel> make_gather(const TenonOp& op);
 std::unique_ptr<Kernel> make_scatter(const TenonOp& op);
 
-/// Reads or writes one operand along an iteration space, some elements at a time.
-class Cursor {
- public:
-  Cursor() = default;
-  Cursor(const TenonOperandDesc& desc, const TenonOperand& operand, sdk::Dims dims,
-         const sdk::Strides& strides)
-      : dtype_(desc.dtype),
-        index_(desc.layout == TENON_LAYOUT_INDEX),
-        operand_(operand),
-        walker_(dims, strides) {}
-
-  /// The next n elements, packed.
-  void load(std::byte* out, int64_t n);
-  void store(const std::byte* from, int64_t n);
-
- private:
-  uint8_t dtype_ = TENON_DTYPE_NONE;
-  bool index_ = false;
-  TenonOperand operand_{};
-  sdk::Walker walker_;
-};
-
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

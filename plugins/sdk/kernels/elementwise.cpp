@@ -5,7 +5,7 @@
 #include "kinds.h"
 #include "program.h"
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::unique_ptr<Kernel> make_elementwise(const TenonOp& op) {
   return std::make_unique<Elementwise>(op);
 }
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

@@ -8,7 +8,7 @@
 
 #include "kinds.h"
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 namespace {
 
@@ -180,4 +180,4 @@ std::unique_ptr<Kernel> make_scatter(const TenonOp& op) {
   return std::make_unique<Scatter>(op);
 }
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels

@@ -8,7 +8,7 @@
 #include "kinds.h"
 #include "program.h"
 
-namespace reference {
+namespace tenon::sdk::kernels {
 
 namespace {
 
@@ -171,7 +171,8 @@ class Reduce final : public Kernel {
       const bool sums = code == TENON_REDUCE_SUM || code == TENON_REDUCE_PROD;
       const uint8_t rounded = sums ? acc_dtype : it.found;
       operators_.push_back(it);
-      finish_.push_back({cast_step(it.found, rounded), cast_step(rounded, view.operands()[i].dtype)});
+      finish_.push_back(
+          {sdk::cast_step(it.found, rounded), sdk::cast_step(rounded, view.operands()[i].dtype)});
     }
     for (const bool reduced : {false, true}) {
       for (size_t d = 0; d < view.rank(); ++d) {
@@ -248,7 +249,7 @@ class Reduce final : public Kernel {
   sdk::OpCopy op_;
   Program prologue_;
   std::vector<Operator> operators_;
-  std::vector<std::array<Step, 2>> finish_;  // to acc_dtype, to the result's
+  std::vector<std::array<sdk::Step, 2>> finish_;  // to acc_dtype, to the result's
   std::vector<size_t> order_;
   size_t kept_rank_ = 0;
 };
@@ -259,4 +260,4 @@ std::unique_ptr<Kernel> make_reduce(const TenonOp& op) {
   return std::make_unique<Reduce>(op);
 }
 
-}  // namespace reference
+}  // namespace tenon::sdk::kernels
