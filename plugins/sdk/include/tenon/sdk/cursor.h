@@ -23,6 +23,8 @@ class Cursor {
         operand_(operand),
         walker_(dims, strides) {}
 
+  /// Goes to an element, counted from the first in logical order.
+  void seek(int64_t element) { walker_.seek(element); }
   /// The next n elements, packed.
   void load(std::byte* out, int64_t n);
   void store(const std::byte* from, int64_t n);

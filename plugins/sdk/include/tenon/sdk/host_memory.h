@@ -32,19 +32,19 @@ class HostMemory {
   /// All allocations together stay within `bytes`.
   void set_limit(uint64_t bytes) { limit_ = bytes; }
 
-  TenonMem allocate(uint32_t space, uint64_t bytes) {
+  TenonMem allocate(uint32_t space, uint64_t bytes, uint64_t alignment = kAlignment) {
     const std::lock_guard lock(mutex_);
     void* address = nullptr;
     if (bytes <= limit_ - used_) {
       address =
-          ::operator new(std::max<uint64_t>(bytes, 1), std::align_val_t{kAlignment}, std::nothrow);
+          ::operator new(std::max<uint64_t>(bytes, 1), std::align_val_t{alignment}, std::nothrow);
     }
     if (address == nullptr) {
       throw Failure(TENON_OOM, "no memory for " + std::to_string(bytes) + " bytes: " +
                                    std::to_string(used_) + " of " + std::to_string(limit_) + " in use");
     }
     const auto handle = reinterpret_cast<uint64_t>(address);
-    blocks_[handle] = {.bytes = bytes, .owned = true, .references = 1};
+    blocks_[handle] = {.bytes = bytes, .alignment = alignment, .references = 1};
     used_ += bytes;
     return describe(handle, space, bytes);
   }
@@ -62,7 +62,7 @@ class HostMemory {
     const auto found = blocks_.find(handle);
     if (found == blocks_.end() || --found->second.references > 0) return;
     release(handle, found->second);
-    if (found->second.owned) used_ -= found->second.bytes;
+    if (found->second.alignment != 0) used_ -= found->second.bytes;
     blocks_.erase(found);
   }
 
@@ -95,12 +95,13 @@ class HostMemory {
  private:
   struct Block {
     uint64_t bytes = 0;
-    bool owned = false;
+    uint64_t alignment = 0;  // of what was allocated here; 0: imported
     int references = 0;
   };
 
   static void release(uint64_t handle, const Block& block) {
-    if (block.owned) ::operator delete(reinterpret_cast<void*>(handle), std::align_val_t{kAlignment});
+    if (block.alignment == 0) return;
+    ::operator delete(reinterpret_cast<void*>(handle), std::align_val_t{block.alignment});
   }
 
   static TenonMem describe(uint64_t handle, uint32_t space, uint64_t bytes) {

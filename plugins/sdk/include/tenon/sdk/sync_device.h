@@ -47,7 +47,9 @@ namespace __attribute__((visibility("hidden"))) sdk {
     static void shutdown() {}
     static const void* get_ext(const char*) { return nullptr; }
 
-    TenonMem mem_alloc(uint32_t space, uint64_t bytes) { return memory_.allocate(space, bytes); }
+    TenonMem mem_alloc(uint32_t space, uint64_t bytes, uint64_t alignment = HostMemory::kAlignment) {
+      return memory_.allocate(space, bytes, alignment);
+    }
     void mem_free(uint64_t handle) { memory_.free(handle); }
     TenonMem mem_import(const TenonImport& what) { return memory_.import_memory(what); }
     TenonMemInfo mem_info() { return memory_.info(); }

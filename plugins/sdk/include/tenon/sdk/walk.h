@@ -42,6 +42,15 @@ class Walker {
     if (!dims.empty()) std::copy_n(strides.begin(), dims.size(), strides_.begin());
   }
 
+  /// Goes to an element, counted from the first in logical order.
+  void seek(int64_t element) {
+    offset_ = 0;
+    for (size_t d = rank_; d-- > 0; element /= std::max<int64_t>(dims_[d], 1)) {
+      at_[d] = d > 0 ? element % std::max<int64_t>(dims_[d], 1) : element;
+      offset_ += at_[d] * strides_[d];
+    }
+  }
+
   /// Goes `count` elements on; calls run(offset, stride, n) for each run of n elements on the way.
   template <class Run>
   void take(int64_t count, Run&& run) {

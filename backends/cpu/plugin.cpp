@@ -1,0 +1,90 @@
+// Plugin cpu: the host's processor, through oneDNN and own vector kernels.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include <tenon/sdk.h>
+
+#include "kernel.h"
+#include "steps.h"
+#include "team.h"
+
+namespace {
+
+namespace sdk = tenon::sdk;
+
+std::uint64_t physical_memory() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// The user's setting, or nothing.
+std::string option(const char* key) {
+  const char* value = sdk::host().option(sdk::host().ctx, key);
+  return value != nullptr ? value : "";
+}
+
+void apply_options() {
+  const std::string isa = option("isa"), threads = option("num_threads");
+  if (!isa.empty() && !cpu::limit_isa(isa)) {
+    throw sdk::Failure(TENON_INVALID, "cpu.isa is '" + isa + "', not sse4, avx2 or avx512");
+  }
+  if (threads.empty()) return;
+  const int count = std::atoi(threads.c_str());
+  if (count < 1)
+    throw sdk::Failure(TENON_INVALID, "cpu.num_threads is '" + threads + "', not a number from 1 on");
+  cpu::set_team_size(count);
+}
+
+struct Cpu : sdk::SyncDevice {
+  static constexpr const char* kName = "cpu";
+  static constexpr const char* kVersion = "0.1.0";
+  using Kernel = cpu::Kernel;
+
+  static int32_t score() { return 100; }
+
+  static void describe(uint32_t, TenonDeviceInfo& info) {
+    sdk::kernels::describe(info);
+    info.kind = "cpu";
+    info.name = "the host's processor";
+    info.uid = "cpu";
+    info.memory_bytes = physical_memory();
+  }
+
+  explicit Cpu(uint32_t) { apply_options(); }
+
+  /// From a megabyte on in huge pages, where the system has them: a first touch is four times as fast.
+  TenonMem mem_alloc(uint32_t space, uint64_t bytes) {
+    constexpr uint64_t kHuge = 2 << 20;
+    if (bytes < kHuge / 2) return SyncDevice::mem_alloc(space, bytes);
+    const TenonMem memory = SyncDevice::mem_alloc(space, bytes, kHuge);
+    madvise(memory.host_ptr, bytes, MADV_HUGEPAGE);
+    return memory;
+  }
+
+  int32_t prepare(const TenonOp& op, Kernel** kernel, TenonKernelInfo& info) {
+    sdk::check(op);
+    std::unique_ptr<Kernel> made;
+    const int32_t status = cpu::prepare(op, made);
+    if (status != TENON_OK) return status;
+    info.workspace_bytes = made->workspace_bytes;
+    *kernel = made.release();
+    return TENON_OK;
+  }
+  int32_t launch(const Kernel& kernel, const TenonLaunch& launch) { return kernel.launch(launch); }
+  void release(Kernel* kernel) { delete kernel; }
+};
+
+}  // namespace
+
+const TenonPlugin* tenon_plugin_main(const TenonHost* host, const char** why) {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("sse4.2")) {
+    *why = "the processor has no SSE4.2";
+    return nullptr;
+  }
+#endif
+  return sdk::enter<Cpu>(host, why);
+}

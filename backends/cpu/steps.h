@@ -1,0 +1,26 @@
+// The loops that instructions run as: vectorised for the machine's best instruction set where the dtype
+// is one that matters, the SDK's plain ones else.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <tenon/sdk/steps.h>
+
+namespace cpu {
+
+using Step = tenon::sdk::Step;
+
+/// The loop for an opcode whose operands are (or end in) `operand`. Operands and result may be at any
+/// address; the result may be one of the operands, of the same dtype.
+Step find_step(std::uint8_t opcode, std::uint8_t operand, std::uint8_t result);
+inline Step find_cast(std::uint8_t from, std::uint8_t to) {
+  return find_step(TENON_OP_CAST, from, to);
+}
+
+/// "sse4", "avx2" or "avx512": the most that is used from now on. False for any other name.
+bool limit_isa(std::string_view name);
+/// What is used: "AVX3" for example.
+const char* isa_name();
+
+}  // namespace cpu

@@ -1,0 +1,54 @@
+// The team is libgomp's, oneDNN's too.
+#include <omp.h>
+
+#include <atomic>
+#include <thread>
+
+#include "team.h"
+
+namespace cpu {
+
+namespace {
+
+// Before anyone changes a thread's own number.
+const int usual = omp_get_max_threads();
+std::atomic<int> size{0};  // 0: as usual
+std::atomic<bool> taken{false};
+
+bool take() {
+  return !taken.exchange(true, std::memory_order_acquire);
+}
+void give_back() {
+  taken.store(false, std::memory_order_release);
+}
+
+}  // namespace
+
+int team_size() {
+  const int chosen = size.load(std::memory_order_relaxed);
+  return chosen > 0 ? chosen : usual;
+}
+
+void set_team_size(int count) {
+  size.store(count, std::memory_order_relaxed);
+}
+
+void run_parts(int parts, void (*part)(void* context, int i), void* context) {
+  if (!take()) {
+    for (int i = 0; i < parts; ++i) part(context, i);
+    return;
+  }
+#pragma omp parallel num_threads(parts)
+  for (int i = omp_get_thread_num(); i < parts; i += omp_get_num_threads()) part(context, i);
+  give_back();
+}
+
+LibraryThreads::LibraryThreads(bool all) : all_(all && team_size() > 1) {
+  while (all_ && !take()) std::this_thread::yield();
+  omp_set_num_threads(all_ ? team_size() : 1);
+}
+LibraryThreads::~LibraryThreads() {
+  if (all_) give_back();
+}
+
+}  // namespace cpu
