@@ -32,6 +32,12 @@ Value equals_infinity(Value a, double infinity) {
   return is_floating(a.dtype()) ? a == infinity : a != a;
 }
 
+// √π/2 exp(y²)
+Value slope_of_erfinv(Value a) {
+  const Value y = erfinv(abs(a));
+  return exp(y * y) * (0.5 / std::numbers::inv_sqrtpi);
+}
+
 Value normalised_sine(Value a) {
   return select(a == 0, number(a, 1), sin(a * kPi) / (a * kPi));
 }
@@ -96,6 +102,10 @@ TENON_UNARY(erf, floats, TENON_FORMULA(erf(a)))
 // -2/√π exp(-a²)
 TENON_UNARY(erfc, floats, TENON_FORMULA(ops::erfc(a)),
             TENON_SLOPES(exp(-(a * a)) * (-2 * std::numbers::inv_sqrtpi)))
+TENON_UNARY(erfinv, wide, TENON_FORMULA(ops::with_sign(ops::erfinv(abs(a)), a)),
+            TENON_SLOPES(ops::slope_of_erfinv(a)))
+TENON_UNARY(lgamma, floats, TENON_FORMULA(ops::lgamma(a)), TENON_SLOPES(ops::digamma(a)))
+TENON_UNARY(digamma, floats, TENON_FORMULA(ops::digamma(a)))
 
 TENON_UNARY(sin, floats, TENON_FORMULA(sin(a)))
 TENON_UNARY(cos, floats, TENON_FORMULA(cos(a)))

@@ -46,11 +46,29 @@ Value atan(Value x) {
   return with_sign(angle(abs(x), number(x, 1)), x);
 }
 
-// Below 1/2 nothing is lost; above, erfc(x) = exp(-x²) R(x) / (1 + 2x), of which R is a polynomial's.
-Value erfc(Value x) {
+/// erfc(x) = exp(-x²) R(x) / (1 + 2x) for x >= 1/2, of which R is a polynomial's.
+static Value upper_erfc(Value x) {
   const Value far = min(max(x, 0.5), is_double(x) ? 28.0 : 11.0);
   const Value scaled = evaluate(program::polynomial::erfc_scaled, (far - 4) / (far + 4));
-  return select(x < 0.5, 1 - erf(x), exp(-(far * far)) * (scaled / (1 + 2 * far)));
+  return exp(-(far * far)) * (scaled / (1 + 2 * far));
+}
+
+// Below 1/2 nothing is lost by the difference.
+Value erfc(Value x) {
+  return select(x < 0.5, 1 - erf(x), upper_erfc(x));
+}
+
+// By log(1 - x²), as Giles does ("Approximating the erfinv function", 2010); then one step of Halley's
+// from y, where erf(y) lacks `missing`.
+Value erfinv(Value x) {
+  const Value w = -log((1 - x) * (1 + x));
+  Value y = x * evaluate(program::polynomial::erfinv_start, (w - 4) / (w + 8));
+  if (is_double(x)) {
+    const Value missing = select(y < 0.5, x - erf(y), upper_erfc(y) - (1 - x));
+    const Value step = missing * exp(y * y) * (0.5 / inv_sqrtpi);
+    y = y + step / (1 - y * step);
+  }
+  return select(x == 1, number(x, program::kInfinity), y);
 }
 
 // (t + t / (t + 1)) / 2 with t = e^|x| - 1, and where that overflows (e^(|x|/2) / 2) e^(|x|/2).

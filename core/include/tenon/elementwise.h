@@ -153,7 +153,10 @@ TENON_UNARY(log10)
 TENON_UNARY(log1p)
 TENON_UNARY(logit)  ///< log(x / (1 - x))
 TENON_UNARY(erf)
-TENON_UNARY(erfc)  ///< 1 - erf(x), with all its digits where that is small
+TENON_UNARY(erfc)     ///< 1 - erf(x), with all its digits where that is small
+TENON_UNARY(erfinv)   ///< what erf takes to x
+TENON_UNARY(lgamma)   ///< log |Γ(x)|, infinity at its poles 0, -1, -2 ..
+TENON_UNARY(digamma)  ///< the derivative of lgamma: ∓infinity at ±0, NaN at the other poles
 
 // --- Trigonometry, in radians ---
 
