@@ -78,7 +78,7 @@ Tensor choose(const Tensor& condition, const Operand& x, const Operand& y) {
 }  // namespace
 }  // namespace ops
 
-using ops::evaluate;
+using ops::evaluate, ops::evaluate_in_place;
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   return ops::choose(condition, x, y);
@@ -112,6 +112,12 @@ Tensor lerp(const Tensor& x, const Tensor& y, const Tensor& weight) {
 Tensor lerp(const Tensor& x, const Tensor& y, Scalar weight) {
   return evaluate(ops::kLerp, {x, y, weight});
 }
+Tensor& lerp_(Tensor& x, const Tensor& y, const Tensor& weight) {
+  return evaluate_in_place(ops::kLerp, x, {x, y, weight});
+}
+Tensor& lerp_(Tensor& x, const Tensor& y, Scalar weight) {
+  return evaluate_in_place(ops::kLerp, x, {x, y, weight});
+}
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
   return evaluate(ops::kAddProduct, {x, a, b}, {value});
 }
@@ -119,11 +125,25 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) 
   return evaluate(ops::kAddQuotient, {x, a, b}, {value});
 }
 
+Tensor& addcmul_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
+  return evaluate_in_place(ops::kAddProduct, x, {x, a, b}, {value});
+}
+Tensor& addcdiv_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
+  return evaluate_in_place(ops::kAddQuotient, x, {x, a, b}, {value});
+}
+
 Tensor nan_to_num(const Tensor& x, Replacements by) {
   const DType dtype = impl_of(x, "nan_to_num").dtype;
   if (!is_floating(dtype)) return x.clone();
   const double most = finfo(dtype).max;
   return evaluate(ops::kReplace, {x}, {by.nan, by.posinf.value_or(most), by.neginf.value_or(-most)});
+}
+Tensor& nan_to_num_(Tensor& x, Replacements by) {
+  const DType dtype = impl_of(x, "nan_to_num").dtype;
+  if (!is_floating(dtype)) return x;
+  const double most = finfo(dtype).max;
+  return evaluate_in_place(ops::kReplace, x, {x},
+                           {by.nan, by.posinf.value_or(most), by.neginf.value_or(-most)});
 }
 
 Tensor isclose(const Tensor& x, const Tensor& y, CloseOptions options) {

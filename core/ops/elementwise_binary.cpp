@@ -77,7 +77,7 @@ Value share_of_sum(Value a, Value b, Value difference) {
 using ops::angle, ops::is_nan, ops::is_negative, ops::number, ops::with_sign;
 using program::Opcode, program::Value;
 
-#define TENON_RELATION(op, computes, ...)                                          \
+#define TENON_BINARY(op, computes, ...)                                            \
   static constexpr ops::Rule op##_rule{#op, ops::Computes::computes, __VA_ARGS__}; \
   Tensor op(const Tensor& x, const Tensor& y) {                                    \
     return ops::evaluate(op##_rule, {x, y});                                       \
@@ -88,16 +88,14 @@ using program::Opcode, program::Value;
   Tensor op(Scalar x, const Tensor& y) {                                           \
     return ops::evaluate(op##_rule, {x, y});                                       \
   }                                                                                \
+  Tensor& op##_(Tensor& x, const Tensor& y) {                                      \
+    return ops::evaluate_in_place(op##_rule, x, {x, y});                           \
+  }                                                                                \
+  Tensor& op##_(Tensor& x, Scalar y) {                                             \
+    return ops::evaluate_in_place(op##_rule, x, {x, y});                           \
+  }                                                                                \
   Tensor& op##_out(Tensor& out, const Tensor& x, const Tensor& y) {                \
     return ops::evaluate_out(op##_rule, out, {x, y});                              \
-  }
-#define TENON_BINARY(op, computes, ...)                  \
-  TENON_RELATION(op, computes, __VA_ARGS__)              \
-  Tensor& op##_(Tensor& x, const Tensor& y) {            \
-    return ops::evaluate_in_place(op##_rule, x, {x, y}); \
-  }                                                      \
-  Tensor& op##_(Tensor& x, Scalar y) {                   \
-    return ops::evaluate_in_place(op##_rule, x, {x, y}); \
   }
 
 // clang-format off
@@ -143,15 +141,15 @@ TENON_BINARY(heaviside, numbers,
 TENON_BINARY(nextafter, floats, TENON_FORMULA(ops::next_after(a, b)),
              TENON_SLOPES(number(a, 0), number(a, 0)), true)
 
-TENON_RELATION(lt, relation, TENON_FORMULA(a < b))
-TENON_RELATION(le, relation, TENON_FORMULA(a <= b))
-TENON_RELATION(gt, relation, TENON_FORMULA(a > b))
-TENON_RELATION(ge, relation, TENON_FORMULA(a >= b))
-TENON_RELATION(eq, relation, TENON_FORMULA(a == b))
-TENON_RELATION(ne, relation, TENON_FORMULA(a != b))
-TENON_RELATION(logical_and, truth, TENON_FORMULA(a & b))
-TENON_RELATION(logical_or, truth, TENON_FORMULA(a | b))
-TENON_RELATION(logical_xor, truth, TENON_FORMULA(a ^ b))
+TENON_BINARY(lt, relation, TENON_FORMULA(a < b))
+TENON_BINARY(le, relation, TENON_FORMULA(a <= b))
+TENON_BINARY(gt, relation, TENON_FORMULA(a > b))
+TENON_BINARY(ge, relation, TENON_FORMULA(a >= b))
+TENON_BINARY(eq, relation, TENON_FORMULA(a == b))
+TENON_BINARY(ne, relation, TENON_FORMULA(a != b))
+TENON_BINARY(logical_and, truth, TENON_FORMULA(a & b))
+TENON_BINARY(logical_or, truth, TENON_FORMULA(a | b))
+TENON_BINARY(logical_xor, truth, TENON_FORMULA(a ^ b))
 
 TENON_BINARY(bitwise_and, bits, TENON_FORMULA(a & b))
 TENON_BINARY(bitwise_or, bits, TENON_FORMULA(a | b))
@@ -160,7 +158,6 @@ TENON_BINARY(bitwise_left_shift, bits,
              TENON_FORMULA(select(ops::within_width(a, b), ops::shift(Opcode::shl, a, b), number(a, 0))))
 TENON_BINARY(bitwise_right_shift, bits, TENON_FORMULA(ops::shifted_right(a, b)))
 // clang-format on
-#undef TENON_RELATION
 #undef TENON_BINARY
 
 #define TENON_IN_PLACE(symbol, op)                        \

@@ -84,7 +84,7 @@ TENON_TEST(isposinf, test, TENON_FORMULA(ops::equals_infinity(a, ops::kInfinity)
 TENON_TEST(isneginf, test, TENON_FORMULA(ops::equals_infinity(a, -ops::kInfinity)))
 TENON_TEST(isfinite, test, TENON_FORMULA(a - a == 0))
 TENON_TEST(signbit, test, TENON_FORMULA(ops::is_negative(a)))
-TENON_TEST(logical_not, truth, TENON_FORMULA(~a))
+TENON_UNARY(logical_not, truth, TENON_FORMULA(~a))
 TENON_UNARY(bitwise_not, bits, TENON_FORMULA(~a))
 
 TENON_UNARY(sqrt, floats, TENON_FORMULA(sqrt(a)))

@@ -27,15 +27,13 @@ namespace tenon {
 #define TENON_TEST(name)        \
   Tensor name(const Tensor& x); \
   Tensor& name##_out(Tensor& out, const Tensor& x);
-#define TENON_RELATION(name)                     \
+#define TENON_BINARY(name)                       \
   Tensor name(const Tensor& x, const Tensor& y); \
   Tensor name(const Tensor& x, Scalar y);        \
   Tensor name(Scalar x, const Tensor& y);        \
+  Tensor& name##_(Tensor& x, const Tensor& y);   \
+  Tensor& name##_(Tensor& x, Scalar y);          \
   Tensor& name##_out(Tensor& out, const Tensor& x, const Tensor& y);
-#define TENON_BINARY(name)                     \
-  TENON_RELATION(name)                         \
-  Tensor& name##_(Tensor& x, const Tensor& y); \
-  Tensor& name##_(Tensor& x, Scalar y);
 #define TENON_OPERATOR(symbol, name)                                \
   inline Tensor operator symbol(const Tensor& x, const Tensor& y) { \
     return name(x, y);                                              \
@@ -93,12 +91,12 @@ TENON_UNARY(frac)   ///< x - trunc(x)
 
 // --- Comparisons give bool; those with NaN are false, but ne ---
 
-TENON_RELATION(lt)
-TENON_RELATION(le)
-TENON_RELATION(gt)
-TENON_RELATION(ge)
-TENON_RELATION(eq)
-TENON_RELATION(ne)
+TENON_BINARY(lt)
+TENON_BINARY(le)
+TENON_BINARY(gt)
+TENON_BINARY(ge)
+TENON_BINARY(eq)
+TENON_BINARY(ne)
 TENON_OPERATOR(<, lt)
 TENON_OPERATOR(<=, le)
 TENON_OPERATOR(>, gt)
@@ -121,10 +119,10 @@ Tensor isclose(const Tensor& x, const Tensor& y, CloseOptions options = {});
 
 // --- Logic: of whether operands are not 0. Bits: of integers and bools ---
 
-TENON_RELATION(logical_and)
-TENON_RELATION(logical_or)
-TENON_RELATION(logical_xor)
-TENON_TEST(logical_not)
+TENON_BINARY(logical_and)
+TENON_BINARY(logical_or)
+TENON_BINARY(logical_xor)
+TENON_UNARY(logical_not)
 TENON_BINARY(bitwise_and)
 TENON_BINARY(bitwise_or)
 TENON_BINARY(bitwise_xor)
@@ -199,6 +197,7 @@ Tensor prelu(const Tensor& x, const Tensor& slope);
 Tensor elu(const Tensor& x, double alpha = 1);
 /// x above 0, alpha · (e^(x / alpha) - 1) below.
 Tensor celu(const Tensor& x, double alpha = 1);
+Tensor& celu_(Tensor& x, double alpha = 1);
 /// log(1 + e^(beta x)) / beta.
 Tensor softplus(const Tensor& x, double beta = 1);
 /// x within low .. high, else the nearer end.
@@ -209,6 +208,7 @@ Tensor hardshrink(const Tensor& x, double lambda = 0.5);
 Tensor softshrink(const Tensor& x, double lambda = 0.5);
 /// x where it is greater than `limit`, else value.
 Tensor threshold(const Tensor& x, double limit, double value);
+Tensor& threshold_(Tensor& x, double limit, double value);
 
 // --- Choices and mixtures ---
 
@@ -223,10 +223,14 @@ Tensor& clamp_(Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high 
 /// x + weight · (y - x).
 Tensor lerp(const Tensor& x, const Tensor& y, const Tensor& weight);
 Tensor lerp(const Tensor& x, const Tensor& y, Scalar weight);
+Tensor& lerp_(Tensor& x, const Tensor& y, const Tensor& weight);
+Tensor& lerp_(Tensor& x, const Tensor& y, Scalar weight);
 /// x + value · a · b.
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value = 1);
+Tensor& addcmul_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value = 1);
 /// x + value · a / b.
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value = 1);
+Tensor& addcdiv_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value = 1);
 
 struct Replacements {
   double nan = 0;
@@ -234,10 +238,10 @@ struct Replacements {
 };
 /// x with NaN and infinities replaced.
 Tensor nan_to_num(const Tensor& x, Replacements by = {});
+Tensor& nan_to_num_(Tensor& x, Replacements by = {});
 
 #undef TENON_UNARY
 #undef TENON_TEST
-#undef TENON_RELATION
 #undef TENON_BINARY
 #undef TENON_OPERATOR
 
