@@ -33,6 +33,35 @@ Value floored_quotient(Value a, Value b) {
   return select(b == 0, a / b, select(finite_by_infinite, by_infinity, nearest));
 }
 
+Value truncated_quotient(Value a, Value b) {
+  return is_floating(a.dtype()) ? trunc(a / b) : a / b;
+}
+
+/// -|a|, which all signed integers have; unsigned ones stay.
+Value below_zero(Value a) {
+  return is_signed_integer(a.dtype()) ? min(a, -a) : a;
+}
+Value above_zero(Value a) {
+  return is_signed_integer(a.dtype()) ? -a : a;
+}
+
+/// The greatest common divisor of two numbers of one sign, by Euclid: of w bits they take less than
+/// 3w/2 divisions (Lamé 1844), and those that follow, by 0, change nothing.
+Value common_divisor(Value a, Value b) {
+  for (std::int64_t step = 0; step < 6 * size_of(a.dtype()); ++step) {
+    a = a - b * (a / b);
+    b = b - a * (b / a);
+  }
+  return a + b;
+}
+Value greatest_divisor(Value a, Value b) {
+  return above_zero(common_divisor(below_zero(a), below_zero(b)));
+}
+Value least_multiple(Value a, Value b) {
+  a = below_zero(a), b = below_zero(b);
+  return above_zero(a / common_divisor(a, b) * b);
+}
+
 Value arc(Value y, Value x) {
   const Value right = angle(abs(y), abs(x));
   return with_sign(select(is_negative(x), std::numbers::pi - right, right), y);
@@ -109,6 +138,8 @@ TENON_BINARY(floor_divide, numbers, TENON_FORMULA(ops::floored_quotient(a, b)),
 TENON_BINARY(remainder, numbers, TENON_FORMULA(ops::floored_remainder(a, b)),
              TENON_SLOPES(number(a, 1), -ops::floored_quotient(a, b)))
 TENON_BINARY(fmod, numbers, TENON_FORMULA(rem(a, b)))
+TENON_BINARY(gcd, integers, TENON_FORMULA(ops::greatest_divisor(a, b)))
+TENON_BINARY(lcm, integers, TENON_FORMULA(ops::least_multiple(a, b)))
 TENON_BINARY(maximum, numbers, TENON_FORMULA(max(a, b)))
 TENON_BINARY(minimum, numbers, TENON_FORMULA(min(a, b)))
 TENON_BINARY(fmax, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, max(a, b)))))
@@ -135,6 +166,7 @@ TENON_BINARY(logaddexp2, floats,
 // da = log(b), 0 where there is nothing; db = a / b
 TENON_BINARY(xlogy, floats, TENON_FORMULA(select((a == 0) & (b == b), number(a, 0), a * log(b))),
              TENON_SLOPES(select((a == 0) & (b <= 0), number(a, 0), log(b)), a / b))
+TENON_BINARY(ldexp, floats, TENON_FORMULA(a * exp2(b)))
 TENON_BINARY(heaviside, numbers,
              TENON_FORMULA(select(a < 0, number(a, 0), select(a == 0, b, select(a > 0, number(a, 1), a)))),
              TENON_SLOPES(number(a, 0), select(a == 0, number(a, 1), number(a, 0))))
@@ -157,8 +189,50 @@ TENON_BINARY(bitwise_xor, bits, TENON_FORMULA(a ^ b))
 TENON_BINARY(bitwise_left_shift, bits,
              TENON_FORMULA(select(ops::within_width(a, b), ops::shift(Opcode::shl, a, b), number(a, 0))))
 TENON_BINARY(bitwise_right_shift, bits, TENON_FORMULA(ops::shifted_right(a, b)))
+
+static constexpr ops::Rule div_trunc_rule{"div", ops::Computes::numbers,
+                                          TENON_FORMULA(ops::truncated_quotient(a, b))};
+static constexpr ops::Rule div_floor_rule{"div", ops::Computes::numbers, floor_divide_rule.formula,
+                                          floor_divide_rule.slopes};
 // clang-format on
 #undef TENON_BINARY
+
+#define TENON_SCALED(op, symbol)                                              \
+  static constexpr ops::Rule op##_scaled_rule{#op, ops::Computes::numbers,    \
+                                              TENON_FORMULA(a symbol p * b)}; \
+  Tensor op(const Tensor& x, const Tensor& y, Scalar alpha) {                 \
+    return ops::evaluate(op##_scaled_rule, {x, y}, {alpha});                  \
+  }                                                                           \
+  Tensor& op##_(Tensor& x, const Tensor& y, Scalar alpha) {                   \
+    return ops::evaluate_in_place(op##_scaled_rule, x, {x, y}, {alpha});      \
+  }
+TENON_SCALED(add, +)
+TENON_SCALED(sub, -)
+#undef TENON_SCALED
+
+static const ops::Rule& quotient_rule(Rounding rounding) {
+  switch (rounding) {
+    case Rounding::none:
+      return div_rule;
+    case Rounding::trunc:
+      return div_trunc_rule;
+    case Rounding::floor:
+      return div_floor_rule;
+  }
+  return div_rule;
+}
+Tensor div(const Tensor& x, const Tensor& y, Rounding rounding) {
+  return ops::evaluate(quotient_rule(rounding), {x, y});
+}
+Tensor div(const Tensor& x, Scalar y, Rounding rounding) {
+  return ops::evaluate(quotient_rule(rounding), {x, y});
+}
+Tensor& div_(Tensor& x, const Tensor& y, Rounding rounding) {
+  return ops::evaluate_in_place(quotient_rule(rounding), x, {x, y});
+}
+Tensor& div_(Tensor& x, Scalar y, Rounding rounding) {
+  return ops::evaluate_in_place(quotient_rule(rounding), x, {x, y});
+}
 
 #define TENON_IN_PLACE(symbol, op)                        \
   Tensor& Tensor::operator symbol(const Tensor & other) { \

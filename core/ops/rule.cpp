@@ -51,7 +51,13 @@ DType common_dtype(const Rule& rule, OperandList operands) {
 }
 
 DType operand_dtype(const Rule& rule, DType common) {
+  const auto refuse_floats = [&] {
+    require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
+  };
   switch (rule.computes) {
+    case Computes::integers:
+      refuse_floats();
+      return common == bool_ ? i64 : common;
     case Computes::numbers:
     case Computes::test:
       return common == bool_ ? i64 : common;
@@ -60,7 +66,7 @@ DType operand_dtype(const Rule& rule, DType common) {
     case Computes::closeness:
       return is_floating(common) ? common : default_dtype();
     case Computes::bits:
-      require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
+      refuse_floats();
       return common;
     case Computes::relation:
       return common;
@@ -76,6 +82,7 @@ DType result_dtype(const Call& call) {
     case Computes::floats:
     case Computes::wide:
     case Computes::bits:
+    case Computes::integers:
       return call.dtype;
     case Computes::relation:
     case Computes::test:
@@ -187,7 +194,12 @@ std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, 
   for (const Operand& x : operands) {
     if (!x.is_tensor()) add(x.number());
   }
-  for (const Scalar& p : parameters) add(p);
+  for (const Scalar& p : parameters) {
+    require(!p.is_floating() || is_floating(call.dtype),
+            "[{}] the number {} is floating, the result {}", call.rule->name, p.to_double(),
+            name(call.dtype));
+    add(p);
+  }
   return scalars;
 }
 

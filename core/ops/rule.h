@@ -16,6 +16,7 @@ enum class Computes {
   floats,     ///< in that dtype where it is floating, else in the default dtype
   wide,       ///< the same, but under Autocast in f32 where it is of 16 bits
   bits,       ///< in that dtype, which is not floating
+  integers,   ///< the same, but bool counts as an integer
   relation,   ///< in that dtype; the result is bool
   test,       ///< the same, but bool counts as an integer
   closeness,  ///< as floats; the result is bool

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -55,7 +56,11 @@ TENON_BINARY(div)  ///< integers give the default dtype
 TENON_BINARY(floor_divide)
 /// x - y · floor(x / y), of y's sign, as Python's %; for integers 0 where y is 0.
 TENON_BINARY(remainder)
-TENON_BINARY(fmod)      ///< x - y · trunc(x / y), of x's sign, as C's
+TENON_BINARY(fmod)  ///< x - y · trunc(x / y), of x's sign, as C's
+/// The greatest common divisor of integers, and their least common multiple: neither is negative unless
+/// it wraps.
+TENON_BINARY(gcd)
+TENON_BINARY(lcm)
 TENON_BINARY(pow)       ///< integers wrap; to a negative power they give the whole part, 0 where x is 0
 TENON_BINARY(maximum)   ///< NaN wins
 TENON_BINARY(minimum)   ///< NaN wins
@@ -68,16 +73,33 @@ TENON_BINARY(nextafter)   ///< the number next to x on the way to y; has no grad
 TENON_BINARY(logaddexp)   ///< log(eˣ + eʸ)
 TENON_BINARY(logaddexp2)  ///< log₂(2ˣ + 2ʸ)
 TENON_BINARY(xlogy)       ///< x · log(y), 0 where x is 0 and y is not NaN
+TENON_BINARY(ldexp)       ///< x · 2ʸ
 TENON_BINARY(heaviside)   ///< 0 below 0, y at 0, 1 above
 TENON_OPERATOR(+, add)
 TENON_OPERATOR(-, sub)
 TENON_OPERATOR(*, mul)
 TENON_OPERATOR(/, div)
 TENON_OPERATOR(%, remainder)
+/// x + alpha · y and x - alpha · y; of integers alpha is a whole number.
+Tensor add(const Tensor& x, const Tensor& y, Scalar alpha);
+Tensor sub(const Tensor& x, const Tensor& y, Scalar alpha);
+Tensor& add_(Tensor& x, const Tensor& y, Scalar alpha);
+Tensor& sub_(Tensor& x, const Tensor& y, Scalar alpha);
+
+enum class Rounding : std::uint8_t { none, trunc, floor };
+/// x / y rounded; where it is, integers stay integers, 0 where y is 0.
+Tensor div(const Tensor& x, const Tensor& y, Rounding rounding);
+Tensor div(const Tensor& x, Scalar y, Rounding rounding);
+Tensor& div_(Tensor& x, const Tensor& y, Rounding rounding);
+Tensor& div_(Tensor& x, Scalar y, Rounding rounding);
 
 TENON_UNARY(neg)
 inline Tensor operator-(const Tensor& x) {
   return neg(x);
+}
+/// A copy.
+inline Tensor operator+(const Tensor& x) {
+  return x.clone();
 }
 TENON_UNARY(abs)
 TENON_UNARY(sign)  ///< -1, 0 or 1; NaN stays
@@ -87,7 +109,10 @@ TENON_UNARY(floor)
 TENON_UNARY(ceil)
 TENON_UNARY(trunc)
 TENON_UNARY(round)  ///< to the nearest whole number, halves to the even one
-TENON_UNARY(frac)   ///< x - trunc(x)
+/// To so many digits behind the point; to tens, hundreds and so on by negative ones.
+Tensor round(const Tensor& x, int decimals);
+Tensor& round_(Tensor& x, int decimals);
+TENON_UNARY(frac)  ///< x - trunc(x)
 
 // --- Comparisons give bool; those with NaN are false, but ne ---
 
@@ -150,6 +175,9 @@ TENON_UNARY(log2)
 TENON_UNARY(log10)
 TENON_UNARY(log1p)
 TENON_UNARY(logit)  ///< log(x / (1 - x))
+/// The same of x within eps .. 1 - eps, or of the nearer end.
+Tensor logit(const Tensor& x, double eps);
+Tensor& logit_(Tensor& x, double eps);
 TENON_UNARY(erf)
 TENON_UNARY(erfc)     ///< 1 - erf(x), with all its digits where that is small
 TENON_UNARY(erfinv)   ///< what erf takes to x

@@ -231,6 +231,11 @@ LossReduction Arguments::make_plain<LossReduction>() {
 }
 
 template <>
+Rounding Arguments::make_plain<Rounding>() {
+  return in_.one_of({Rounding::none, Rounding::trunc, Rounding::floor});
+}
+
+template <>
 MeshIndexing Arguments::make_plain<MeshIndexing>() {
   return in_.one_of({MeshIndexing::ij, MeshIndexing::xy});
 }

@@ -12,6 +12,8 @@ using OfNumber = Tensor(Scalar, const Tensor&);
 using BinaryOut = Tensor&(Tensor&, const Tensor&, const Tensor&);
 using BinaryInPlace = Tensor&(Tensor&, const Tensor&);
 using InPlaceNumber = Tensor&(Tensor&, Scalar);
+using Scaled = Tensor(const Tensor&, const Tensor&, Scalar);
+using ScaledInPlace = Tensor&(Tensor&, const Tensor&, Scalar);
 
 }  // namespace
 
@@ -36,7 +38,8 @@ void add_elementwise(Table& table) {
                 TENON_OPERATOR("eq", ==), TENON_OPERATOR("ne", !=), TENON_OPERATOR("bitwise_and", &),
                 TENON_OPERATOR("bitwise_or", |), TENON_OPERATOR("bitwise_xor", ^),
                 TENON_OPERATOR("bitwise_left_shift", <<), TENON_OPERATOR("bitwise_right_shift", >>),
-                overload<Unary>("neg", operator-), overload<Unary>("bitwise_not", operator~)});
+                overload<Unary>("neg", operator-), line("clone", [](const Tensor& x) { return +x; }),
+                overload<Unary>("bitwise_not", operator~)});
   table.insert(
       table.end(),
       {line("isclose", isclose),
@@ -67,7 +70,19 @@ void add_elementwise(Table& table) {
        line("addcdiv", addcdiv),
        line("addcdiv_", addcdiv_),
        line("nan_to_num", nan_to_num),
-       line("nan_to_num_", nan_to_num_)});
+       line("nan_to_num_", nan_to_num_),
+       overload<Tensor(const Tensor&, double)>("logit", logit),
+       overload<Tensor&(Tensor&, double)>("logit_", logit_),
+       overload<Tensor(const Tensor&, int)>("round", round),
+       overload<Tensor&(Tensor&, int)>("round_", round_),
+       overload<Scaled>("add", add),
+       overload<Scaled>("sub", sub),
+       overload<ScaledInPlace>("add_", add_),
+       overload<ScaledInPlace>("sub_", sub_),
+       overload<Tensor(const Tensor&, const Tensor&, Rounding)>("div", div),
+       overload<Tensor(const Tensor&, Scalar, Rounding)>("div", div),
+       overload<Tensor&(Tensor&, const Tensor&, Rounding)>("div_", div_),
+       overload<Tensor&(Tensor&, Scalar, Rounding)>("div_", div_)});
 }
 
 #undef TENON_TEST
