@@ -3,11 +3,16 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
 namespace {
+
+void require_parts(std::string_view op, const std::vector<Tensor>& tensors) {
+  require(!tensors.empty(), "[{}] there are no tensors", op);
+}
 
 /// The parts' common dtype; they fit each other but along d.
 DType check_parts(const std::vector<Tensor>& parts, int d) {
@@ -112,7 +117,7 @@ Tensor reversed(std::string_view op, const Tensor& x, const Dims& dims) {
 }  // namespace
 
 Tensor cat(const std::vector<Tensor>& tensors, int dim) {
-  require(!tensors.empty(), "[cat] there are no tensors");
+  require_parts("cat", tensors);
   for (const Tensor& part : tensors) impl_of(part, "cat");
   require(tensors.front().rank() > 0, "[cat] a 0-d tensor has no dimension; use stack()");
   const int d = checked_dim("cat", dim, tensors.front().rank());
@@ -122,7 +127,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
   shape[d] = 0;
   for (const Tensor& part : tensors) shape[d] += part.size(d);
 
-  const Tensor y = allocate(shape, dtype, device);
+  const Tensor y = ops::result(shape, dtype, device);
   std::int64_t start = 0;
   for (const Tensor& part : tensors) {
     assign("cat", part_of(y, d, start, part.size(d)), part);
@@ -132,6 +137,11 @@ Tensor cat(const std::vector<Tensor>& tensors, int dim) {
     autograd::record("cat", tensors, {&y, 1}, cat_backward(tensors, d));
   }
   return y;
+}
+
+Tensor& cat_out(Tensor& out, const std::vector<Tensor>& tensors, int dim) {
+  require_parts("cat", tensors);
+  return ops::write_out("cat", out, tensors, [&] { return cat(tensors, dim); });
 }
 
 Tensor concat(const std::vector<Tensor>& tensors, std::optional<int> dim) {
@@ -145,7 +155,7 @@ Tensor concat(const std::vector<Tensor>& tensors, std::optional<int> dim) {
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, int dim) {
-  require(!tensors.empty(), "[stack] there are no tensors");
+  require_parts("stack", tensors);
   const Shape& shape = impl_of(tensors.front(), "stack").shape;
   const int d = checked_dim("stack", dim, shape.size() + 1);
   std::vector<Tensor> parts;
@@ -157,6 +167,22 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim) {
   }
   ops::common_device("stack", tensors);
   return cat(parts, d);
+}
+Tensor& stack_out(Tensor& out, const std::vector<Tensor>& tensors, int dim) {
+  require_parts("stack", tensors);
+  return ops::write_out("stack", out, tensors, [&] { return stack(tensors, dim); });
+}
+
+Tensor cartesian_prod(const std::vector<Tensor>& tensors) {
+  require_parts("cartesian_prod", tensors);
+  ops::common_device("cartesian_prod", tensors);
+  for (const Tensor& part : tensors) {
+    require(part.rank() == 1, "[cartesian_prod] {} is not 1-D", to_string(part.shape()));
+  }
+  if (tensors.size() == 1) return tensors.front();
+  require(tensors.size() < kMaxRank, "[cartesian_prod] takes at most {} tensors, not {}", kMaxRank - 1,
+          tensors.size());
+  return stack(meshgrid(tensors), -1).flatten(0, -2);
 }
 
 Tensor repeat(const Tensor& x, const Dims& repeats) {

@@ -3,6 +3,7 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/fold.h"
 #include "core/ops/formula.h"
 #include "core/tensor/impl.h"
@@ -151,6 +152,19 @@ Tensor argmax(const Tensor& x, const Dims& dim, bool keepdim) {
 }
 Tensor argmin(const Tensor& x, const Dims& dim, bool keepdim) {
   return ops::place_of_extreme("argmin", TENON_REDUCE_ARGMIN, x, dim, keepdim);
+}
+
+Tensor& amax_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::write_out("amax", out, {x}, [&] { return amax(x, dims, keepdim); });
+}
+Tensor& amin_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::write_out("amin", out, {x}, [&] { return amin(x, dims, keepdim); });
+}
+Tensor& argmax_out(Tensor& out, const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::write_out("argmax", out, {x}, [&] { return argmax(x, dim, keepdim); });
+}
+Tensor& argmin_out(Tensor& out, const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::write_out("argmin", out, {x}, [&] { return argmin(x, dim, keepdim); });
 }
 
 Tensor Tensor::max(const Dims& dims, bool keepdim) const {

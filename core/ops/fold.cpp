@@ -3,25 +3,25 @@
 
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
+#include "core/ops/destination.h"
 #include "core/ops/kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::ops {
 namespace {
 
-/// y, which no one else has seen yet, in another shape of as many elements.
-Tensor reshaped(const Tensor& y, const Shape& shape) {
-  y.impl()->shape = shape;
-  y.impl()->strides = contiguous_strides(shape);
-  return y;
-}
-
-std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, Reduction work) {
+/// The work over the fold's axes, with results of these dtypes.
+std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, std::span<const DType> dtypes,
+                               Device device, Reduction work) {
+  std::vector<Tensor> results;
+  for (const DType dtype : dtypes) {
+    results.push_back(result(fold.result, dtype, device));
+    work.results.push_back(results.back().detach().view(fold.kept));
+  }
   work.shape = fold.shape;
   work.axes = fold.axes;
   run(op, work);
-  for (const Tensor& y : work.results) reshaped(y, fold.result);
-  return std::move(work.results);
+  return results;
 }
 
 /// Nothing where an input is no tensor.
@@ -87,25 +87,20 @@ std::vector<Tensor> folded(std::string_view op, const Fold& fold, const Folding&
     }
     return found;
   }();
-  const Device device = common_device(op, tensors);
-  Reduction work{.shape = {},
-                 .results = {},
-                 .operators = how.operators,
-                 .inputs = how.inputs,
-                 .prologue = how.program,
-                 .scalars = how.scalars};
-  for (const DType dtype : how.dtypes) work.results.push_back(allocate(fold.kept, dtype, device));
-  return run_folded(op, fold, std::move(work));
+  return run_folded(op, fold, how.dtypes, common_device(op, tensors),
+                    {.shape = {},
+                     .results = {},
+                     .operators = how.operators,
+                     .inputs = how.inputs,
+                     .prologue = how.program,
+                     .scalars = how.scalars});
 }
 
 Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Tensor& x, DType from,
               DType dtype) {
-  Reduction work{.shape = {},
-                 .results = {allocate(fold.kept, dtype, x.device())},
-                 .operators = {how},
-                 .inputs = {{x}}};
+  Reduction work{.shape = {}, .results = {}, .operators = {how}, .inputs = {{x}}};
   if (x.dtype() != from) work.prologue = cast_program({x.dtype(), from});
-  return run_folded(op, fold, std::move(work)).front();
+  return run_folded(op, fold, {&dtype, 1}, x.device(), std::move(work)).front();
 }
 
 std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::Program& program,

@@ -25,9 +25,18 @@ Value Formula::scalar(double value) {
 }
 
 std::vector<Tensor> Formula::apply_all(std::string_view op) {
+  return ops::apply(op, builder_.build(), tensors(), scalars_);
+}
+
+Tensor& Formula::apply_out(std::string_view op, Tensor& out) {
+  ops::apply_out(op, builder_.build(), out, tensors(), scalars_);
+  return out;
+}
+
+std::vector<Tensor> Formula::tensors() const {
   std::vector<Tensor> tensors;
   for (const Input& input : inputs_) tensors.push_back(input.tensor);
-  return ops::apply(op, builder_.build(), tensors, scalars_);
+  return tensors;
 }
 
 Tensor Formula::run(std::string_view op, const Shape& shape, Device device) {

@@ -38,6 +38,8 @@ class Formula {
   /// The outputs over what the inputs broadcast to; recorded.
   std::vector<Tensor> apply_all(std::string_view op);
   Tensor apply(std::string_view op) { return apply_all(op).front(); }
+  /// The one output into `out`, whose dtype it has; not recorded.
+  Tensor& apply_out(std::string_view op, Tensor& out);
   /// The outputs over `shape`; not recorded, coordinates among the inputs.
   Tensor run(std::string_view op, const Shape& shape, Device device);
   /// Their sums, of `dtype` or the outputs' own; recorded unless there are coordinates.
@@ -49,6 +51,8 @@ class Formula {
   }
 
  private:
+  std::vector<Tensor> tensors() const;
+
   DType dtype_;
   program::Builder builder_;
   std::vector<Input> inputs_;

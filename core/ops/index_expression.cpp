@@ -10,6 +10,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/places.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
@@ -214,9 +215,7 @@ Tensor filled(const Reader& reader, const Tensor& x, const Tensor& value, bool a
 }
 
 Tensor number(const Tensor& x, Scalar value) {
-  const DType dtype = impl_of(x, "index_put").dtype;
-  require_fits("index_put", value, dtype);
-  return full({}, value, {.dtype = dtype, .device = x.device()});
+  return ops::source_of("index_put", x, value);
 }
 
 }  // namespace
@@ -251,13 +250,12 @@ Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& valu
   const Scatter how = how_to_put(*this, accumulate);
   Reader reader("index_put", *this, indices);
   if (const Tensor y = filled(reader, *this, value, accumulate); y.defined()) {
-    const Place whole{.shape = shape(), .picks = {}, .along = {}};
-    ops::write_in_place("index_put", *this, whole, y, how);
-    return *this;
+    return ops::write_over("index_put", *this, {value}, [&] { return y; });
   }
   const Place place = reader.finish();
-  ops::write_in_place("index_put", *this, place, source_of(*this, place, value), how);
-  return *this;
+  return ops::write_over("index_put", *this, {value}, [&] {
+    return ops::write_at("index_put", *this, place, source_of(*this, place, value), how);
+  });
 }
 Tensor& Tensor::index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate) {
   return index_put_(indices, number(*this, value), accumulate);

@@ -21,7 +21,7 @@ namespace tenon::ops {
 struct Reduction {
   Shape shape;                  // what is folded: inputs broadcast to it
   std::uint32_t axes = 0;       // bit d: dimension d of `shape` goes
-  std::vector<Tensor> results;  // new, row-major, of `shape` with extent 1 along the axes
+  std::vector<Tensor> results;  // apart from the inputs, of `shape` with extent 1 along the axes
   std::vector<std::uint8_t> operators;
   std::vector<Input> inputs;
   std::optional<program::Program> prologue = {};  // without: the one input as it is

@@ -203,13 +203,6 @@ std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, 
   return scalars;
 }
 
-/// A result may go into its own kind of dtype or a later one; 1.5 would be lost in an integer.
-void check_holds(std::string_view op, DType holder, DType result) {
-  const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-  require(kind(result) <= kind(holder), "[{}] the result is {}, which {} can't hold; convert first", op,
-          name(result), name(holder));
-}
-
 }  // namespace
 
 Tensor evaluate(const Rule& rule, OperandList operands, Parameters parameters) {

@@ -6,6 +6,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/run.h"
 #include "core/tensor/create.h"
 #include "core/tensor/view.h"
@@ -30,11 +31,13 @@ ops::Input index(std::int64_t offset, const Strides& strides) {
   return {Tensor(), offset, strides};
 }
 
-/// A new tensor of `program` over these inputs.
+/// A new tensor of `program` over these inputs; or see result().
 Tensor computed(std::string_view op, const program::Program& program, const Shape& shape, Device device,
-                std::vector<ops::Input> inputs, std::vector<std::uint64_t> scalars = {}) {
-  ops::Operands operands{
-      {allocate(shape, program.output_dtype(0), device)}, std::move(inputs), std::move(scalars)};
+                std::vector<ops::Input> inputs, std::vector<std::uint64_t> scalars = {},
+                const Tensor& over = {}) {
+  ops::Operands operands{{ops::result(shape, program.output_dtype(0), device, over)},
+                         std::move(inputs),
+                         std::move(scalars)};
   ops::run(op, program, {&operands, 1});
   return std::move(operands.outputs.front());
 }
@@ -120,7 +123,7 @@ Tensor triangle(std::string_view op, const Tensor& x, std::int64_t k, Value (*ke
   const Value element = b.input(dtype), place = b.input(place_dtype(rows, columns));
   b.output(select(kept(place), element, b.constant(dtype, 0)));
   const Tensor y =
-      computed(op, b.build(), x.shape(), x.device(), {{x.detach()}, index(-diagonal, strides)});
+      computed(op, b.build(), x.shape(), x.device(), {{x.detach()}, index(-diagonal, strides)}, {}, x);
   return recorded(op, x, y, [op, k, kept](const Tensor& dy) { return triangle(op, dy, k, kept); });
 }
 
@@ -196,6 +199,12 @@ Tensor tril(const Tensor& x, std::int64_t k) {
 }
 Tensor triu(const Tensor& x, std::int64_t k) {
   return triangle("triu", x, k, [](Value place) { return place >= 0.0; });
+}
+Tensor& tril_(Tensor& x, std::int64_t k) {
+  return ops::write_over("tril", x, {}, [&] { return tril(x, k); });
+}
+Tensor& triu_(Tensor& x, std::int64_t k) {
+  return ops::write_over("triu", x, {}, [&] { return triu(x, k); });
 }
 
 std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing) {

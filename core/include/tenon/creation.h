@@ -45,6 +45,9 @@ Tensor eye(std::int64_t n, TensorOptions options = {});
 Tensor tril(const Tensor& x, std::int64_t k = 0);
 /// From diagonal k on, and 0 to the left of it.
 Tensor triu(const Tensor& x, std::int64_t k = 0);
+/// Written over x; recorded.
+Tensor& tril_(Tensor& x, std::int64_t k = 0);
+Tensor& triu_(Tensor& x, std::int64_t k = 0);
 
 /// Which of the first two dimensions belongs to the first axis: ij the first, as of matrices; xy the
 /// second, as of pictures.
