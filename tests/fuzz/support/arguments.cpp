@@ -264,9 +264,9 @@ TENON_OPTIONS(HistogramOptions, make<std::optional<std::pair<double, double>>>()
               make<bool>())
 TENON_OPTIONS(UniqueOptions, make<bool>(), make<bool>(), make<bool>())
 TENON_OPTIONS(PadOptions, make<Pad>(), make<Scalar>())
-TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::optional<std::int64_t>>(), make<LossReduction>())
-TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::optional<std::int64_t>>(),
-              make<LossReduction>(), make<double>())
+TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>())
+TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>(),
+              make<double>())
 TENON_OPTIONS(AttentionOptions, make<Maybe>(), make<bool>(), make<std::optional<double>>(),
               make<double>())
 TENON_OPTIONS(random::UniformOptions, make<double>(), make<double>())
