@@ -94,14 +94,14 @@ std::vector<Tensor> folded(std::string_view op, const Fold& fold, const Folding&
                  .inputs = how.inputs,
                  .prologue = how.program,
                  .scalars = how.scalars};
-  for (const DType dtype : how.dtypes) work.results.push_back(allocate(fold.kept, dtype, device));
+  for (const DType dtype : how.dtypes) work.results.push_back(allocate(fold.kept, dtype, device, op));
   return run_folded(op, fold, std::move(work));
 }
 
 Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Tensor& x, DType from,
               DType dtype) {
   Reduction work{.shape = {},
-                 .results = {allocate(fold.kept, dtype, x.device())},
+                 .results = {allocate(fold.kept, dtype, x.device(), op)},
                  .operators = {how},
                  .inputs = {{x}}};
   if (x.dtype() != from) work.prologue = cast_program({x.dtype(), from});

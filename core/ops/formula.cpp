@@ -35,7 +35,7 @@ std::vector<Tensor> Formula::apply_all(std::string_view op) {
 
 Tensor Formula::run(std::string_view op, const Shape& shape, Device device) {
   const program::Program program = builder_.build();
-  const Tensor y = allocate(shape, program.output_dtype(0), device);
+  const Tensor y = allocate(shape, program.output_dtype(0), device, op);
   const Operands operands{{y}, inputs_, scalars_};
   ops::run(op, program, {&operands, 1});
   return y;

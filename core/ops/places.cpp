@@ -34,7 +34,7 @@ Tensor gathered(std::string_view op, const Tensor& x, const Place& place) {
   const NoGrad guard;
   const Tensor view = view_at(x, place);
   if (place.picks.empty()) return view.clone();
-  const Tensor y = allocate(place.shape, x.dtype(), x.device());
+  const Tensor y = allocate(place.shape, x.dtype(), x.device(), op);
   run(op, {.shape = place.shape, .dst = y, .src = view, .picks = place.picks, .along = place.along});
   return y;
 }
