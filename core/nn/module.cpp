@@ -192,7 +192,11 @@ std::string Module::path() const {
 // --- Calls and their hooks ---
 
 CallScope::CallScope(const Module& module) {
-  const auto path = [](const void* state) { return static_cast<const Module::State*>(state)->path(); };
+  const auto path = [](const void* called) {
+    const auto& state = *static_cast<const Module::State*>(called);
+    const std::string names = state.path();
+    return names.empty() ? state.type_name() : names;
+  };
   const autograd::CallSite before = autograd::exchange_call_site({module.state_.get(), path});
   before_module_ = before.module;
   before_path_ = before.path;

@@ -37,6 +37,7 @@ struct Module::State {
   std::weak_ptr<const State> parent;
 
   std::string path() const;
+  std::string type_name() const;
   /// InvalidArgument where a name is taken, empty or has a dot.
   void require_free(const std::string& name) const;
   /// Makes `child` a child of `self`.

@@ -56,7 +56,7 @@ Tensor affine_product(std::string_view op, const Tensor& c, const Tensor& x, con
   if (adds) inputs.push_back(c);
   common_device(op, inputs);
 
-  Product work{.dst = result(shape, dtype, x.device(), c), .a = x, .b = y};
+  Product work{.dst = result(op, shape, dtype, x.device(), c), .a = x, .b = y};
   work.epilogue = epilogue(dtype, adds);
   work.scalars = {options.alpha.bits(acc)};
   if (adds) {

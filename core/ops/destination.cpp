@@ -43,10 +43,10 @@ thread_local Destination* Destination::current = nullptr;
 
 }  // namespace
 
-Tensor result(const Shape& shape, DType dtype, Device device, const Tensor& over) {
+Tensor result(std::string_view op, const Shape& shape, DType dtype, Device device, const Tensor& over) {
   Destination* const destination = Destination::current;
   if (destination == nullptr || !destination->fits(shape, dtype, device, over)) {
-    return allocate(shape, dtype, device);
+    return allocate(shape, dtype, device, op);
   }
   return destination->take();
 }

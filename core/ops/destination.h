@@ -13,7 +13,8 @@ namespace tenon::ops {
 
 /// For an op's result: a new tensor, or within write_out another handle on `out`, once. Within
 /// write_over it is one on x, where x is `over`: an operand that the op needs no more when it writes.
-Tensor result(const Shape& shape, DType dtype, Device device, const Tensor& over = {});
+Tensor result(std::string_view op, const Shape& shape, DType dtype, Device device,
+              const Tensor& over = {});
 
 /// Writes what `compute`, an op over the operands, gives into `out`: directly, unless it is of another
 /// dtype or shares memory with an operand. InvalidArgument where that would have to be recorded.

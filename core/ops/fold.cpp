@@ -15,7 +15,7 @@ std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, std::span<
                                Device device, Reduction work) {
   std::vector<Tensor> results;
   for (const DType dtype : dtypes) {
-    results.push_back(result(fold.result, dtype, device));
+    results.push_back(result(op, fold.result, dtype, device));
     work.results.push_back(results.back().detach().view(fold.kept));
   }
   work.shape = fold.shape;

@@ -24,7 +24,7 @@ class Formula {
 
   /// x in the dtype of the formula.
   program::Value operator()(const Tensor& x) { return cast(raw(x), dtype_); }
-  /// x as it is.
+  /// x as it is; one input however often it is named.
   program::Value raw(const Tensor& x);
   /// The coordinate along a dimension of `rank`: an input that needs no memory, and has no gradient.
   program::Value coordinate(int dim, int rank, DType dtype);
@@ -49,6 +49,8 @@ class Formula {
   Tensor sum(std::string_view op, const Fold& fold, std::optional<DType> dtype = {}) {
     return sum_all(op, fold, dtype).front();
   }
+  /// The outputs folded by an operator (TENON_REDUCE_...), each in its own dtype; not recorded.
+  std::vector<Tensor> fold_all(std::string_view op, const Fold& fold, std::uint8_t how);
 
  private:
   std::vector<Tensor> tensors() const;
@@ -56,6 +58,7 @@ class Formula {
   DType dtype_;
   program::Builder builder_;
   std::vector<Input> inputs_;
+  std::vector<program::Value> values_;  // of the inputs
   std::vector<std::uint64_t> scalars_;
 };
 

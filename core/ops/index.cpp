@@ -269,6 +269,7 @@ Tensor embedding(const Tensor& weight, const Tensor& index, std::optional<std::i
   impl_of(weight, "embedding");
   ops::check_index("embedding", weight, index);
   require(weight.rank() == 2, "[embedding] weight is (rows, width), not {}", to_string(weight.shape()));
+  require_rank("embedding", index.rank() + 1);
   Place place{.shape = index.shape(), .picks = {{index.unsqueeze(-1), 0, 0}}, .along = {}};
   place.shape.push_back(weight.size(1));
   place.along.assign(static_cast<std::size_t>(index.rank()), -1);
@@ -285,6 +286,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
             last);
     classes = last + 1;
   }
+  require_rank("one_hot", index.rank() + 1);
   Place place{.shape = index.shape(), .picks = {{index, index.rank(), index.rank()}}, .along = {}};
   place.along.resize(static_cast<std::size_t>(index.rank()));
   std::iota(place.along.begin(), place.along.end(), 0);

@@ -37,7 +37,7 @@ Tensor matrix_product(const Tensor& a, const Tensor& b, bool row, bool column) {
   Shape shape = ops::product_shape("matmul", a, b);
   if (column) shape.erase(shape.size() - 1);
   if (row) shape.erase(shape.size() - (column ? 1 : 2));
-  const Tensor y = ops::result(shape, a.dtype(), a.device());
+  const Tensor y = ops::result("matmul", shape, a.dtype(), a.device());
   ops::run("matmul", {.dst = as_matrix(y.detach(), row, column), .a = a, .b = b});
   const Tensor inputs[] = {a, b};
   if (autograd::needs_record(inputs)) {

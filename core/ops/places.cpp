@@ -35,7 +35,7 @@ Tensor gathered(std::string_view op, const Tensor& x, const Place& place) {
   const NoGrad guard;
   const Tensor view = view_at(x, place);
   if (place.picks.empty()) return view.clone();
-  const Tensor y = result(place.shape, x.dtype(), x.device());
+  const Tensor y = result(op, place.shape, x.dtype(), x.device());
   run(op, {.shape = place.shape, .dst = y, .src = view, .picks = place.picks, .along = place.along});
   return y;
 }
@@ -186,7 +186,7 @@ Tensor read_at(std::string_view op, const Tensor& x, const Place& place) {
 Tensor write_at(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
                 Scatter how) {
   const Tensor inputs[] = {x, src};
-  const Tensor y = result(x.shape(), x.dtype(), x.device(), x);
+  const Tensor y = result(op, x.shape(), x.dtype(), x.device(), x);
   if (!same_elements(x, y)) assign(op, y, x);
   scatter_into(op, y, place, src, how);
   if (autograd::needs_record(inputs)) {

@@ -351,7 +351,7 @@ std::vector<Tensor> run(std::string_view op, const program::Program& program,
     operands.inputs.push_back({x});
   }
   for (int i = 0; i < program.output_count(); ++i) {
-    operands.outputs.push_back(allocate(shape, program.output_dtype(i), device));
+    operands.outputs.push_back(allocate(shape, program.output_dtype(i), device, op));
   }
   operands.scalars.assign(scalars.begin(), scalars.end());
   run(op, program, {&operands, 1});

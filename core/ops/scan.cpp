@@ -87,7 +87,8 @@ std::vector<Tensor> Scan::store(const Program& program, const Tensor& over) cons
   Operands operands;
   for (std::size_t i = 0; i < state_.size(); ++i) operands.inputs.push_back({places(i, 0)});
   for (int i = 0; i < program.output_count(); ++i) {
-    operands.outputs.push_back(result(shape_, program.output_dtype(i), state_.front().device(), over));
+    operands.outputs.push_back(
+        result(op_, shape_, program.output_dtype(i), state_.front().device(), over));
   }
   run(op_, program, {&operands, 1});
   return std::move(operands.outputs);

@@ -20,6 +20,14 @@ TensorOptions like(std::string_view op, const Tensor& x, TensorOptions options) 
   return options;
 }
 
+Tensor filled(std::string_view op, const Shape& shape, Scalar value, DType dtype,
+              const TensorOptions& options) {
+  require_fits(op, value, dtype);
+  Tensor x = allocate(shape, dtype, device_of(options), op);
+  x.fill_(value);
+  return finished(x, options);
+}
+
 }  // namespace
 
 Device device_of(const TensorOptions& options) {
@@ -32,26 +40,18 @@ Tensor finished(Tensor x, const TensorOptions& options) {
 
 Tensor empty(const Shape& shape, TensorOptions options) {
   const DType dtype = options.dtype.value_or(default_dtype());
-  return finished(allocate(shape, dtype, device_of(options)), options);
+  return finished(allocate(shape, dtype, device_of(options), "empty"), options);
 }
 
 Tensor full(const Shape& shape, Scalar value, TensorOptions options) {
   const DType literal = value.is_bool() ? bool_ : value.is_floating() ? default_dtype() : i64;
-  const DType dtype = options.dtype.value_or(literal);
-  require_fits("full", value, dtype);
-  Tensor x = allocate(shape, dtype, device_of(options));
-  x.fill_(value);
-  return finished(x, options);
+  return filled("full", shape, value, options.dtype.value_or(literal), options);
 }
-
 Tensor zeros(const Shape& shape, TensorOptions options) {
-  options.dtype = options.dtype.value_or(default_dtype());
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options.dtype.value_or(default_dtype()), options);
 }
-
 Tensor ones(const Shape& shape, TensorOptions options) {
-  options.dtype = options.dtype.value_or(default_dtype());
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options.dtype.value_or(default_dtype()), options);
 }
 
 Tensor empty_like(const Tensor& x, TensorOptions options) {
@@ -73,7 +73,7 @@ Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOp
   require(static_cast<std::int64_t>(bytes.size()) == expected,
           "[from_bytes] {} of {} takes {} bytes, not {}", to_string(shape), name(dtype), expected,
           bytes.size());
-  Tensor x = allocate(shape, dtype, device_of(options));
+  Tensor x = allocate(shape, dtype, device_of(options), "from_bytes");
   if (!bytes.empty()) runtime::copy_from_host(*x.impl()->storage, 0, bytes);
   return finished(x, options);
 }
@@ -93,7 +93,8 @@ Tensor detail::from_elements(std::span<const std::byte> bytes, DType from, const
 }
 
 Tensor tensor(Scalar value, TensorOptions options) {
-  return full({}, value, options);
+  const DType literal = value.is_bool() ? bool_ : value.is_floating() ? default_dtype() : i64;
+  return filled("tensor", {}, value, options.dtype.value_or(literal), options);
 }
 
 }  // namespace tenon

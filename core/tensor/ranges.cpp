@@ -35,7 +35,7 @@ ops::Input index(std::int64_t offset, const Strides& strides) {
 Tensor computed(std::string_view op, const program::Program& program, const Shape& shape, Device device,
                 std::vector<ops::Input> inputs, std::vector<std::uint64_t> scalars = {},
                 const Tensor& over = {}) {
-  ops::Operands operands{{ops::result(shape, program.output_dtype(0), device, over)},
+  ops::Operands operands{{ops::result(op, shape, program.output_dtype(0), device, over)},
                          std::move(inputs),
                          std::move(scalars)};
   ops::run(op, program, {&operands, 1});
@@ -180,7 +180,7 @@ Tensor logspace(double start, double stop, std::int64_t count, double base, Tens
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, TensorOptions options) {
   const std::int64_t columns = m.value_or(n);
   require(n >= 0 && columns >= 0, "[eye] ({}, {}) has a negative extent", n, columns);
-  numel({n, columns});  // its elements must be countable
+  numel({n, columns}, "eye");  // its elements must be countable
   const std::int64_t diagonal = std::clamp(k, -n, columns);
   const DType dtype = options.dtype.value_or(default_dtype());
   Builder b;
@@ -212,6 +212,7 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing
     const bool swapped = indexing == MeshIndexing::xy && axes.size() > 1 && i < 2;
     return static_cast<int>(swapped ? 1 - i : i);
   };
+  require_rank("meshgrid", static_cast<int>(axes.size()));
   Shape grid;
   for (const Tensor& axis : axes) {
     impl_of(axis, "meshgrid");

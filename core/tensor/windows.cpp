@@ -54,6 +54,7 @@ Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
   require(size >= 1 && size <= shape[d], "[unfold] windows of {} elements don't fit extent {}", size,
           shape[d]);
   require(step >= 1, "[unfold] the step is {}, must be at least 1", step);
+  require_rank("unfold", rank() + 1);
   shape.push_back(size);
   strides.push_back(strides[d]);
   shape[d] = (shape[d] - size) / step + 1;

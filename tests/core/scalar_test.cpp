@@ -93,9 +93,9 @@ TEST(Scalars, ThatDoNotFitAreRefusedByOps) {
 
 TEST(Shapes, OfExpandMustBeCountable) {
   const Tensor x = ones({1});
-  EXPECT_EQ(thrown([&] { x.expand({-3}); }), invalid_argument("[shape] (-3,) has a negative extent"));
+  EXPECT_EQ(thrown([&] { x.expand({-3}); }), invalid_argument("[expand] (-3,) has a negative extent"));
   EXPECT_EQ(thrown([&] { x.expand({std::int64_t{1} << 62, 4}); }).text,
-            "[shape] (4611686018427387904, 4) has more elements than 64 bits can count");
+            "[expand] (4611686018427387904, 4) has more elements than 64 bits can count");
 }
 
 TEST(UniformRange, IsTheDtypes) {

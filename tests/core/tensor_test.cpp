@@ -137,7 +137,7 @@ TEST_P(TensorOn, PropertiesOfAHandle) {
   EXPECT_EQ(thrown([&] { zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}, here_); }),
             invalid_argument("[shape] 9 dimensions, the most is 8"));
   EXPECT_EQ(thrown([&] { zeros({2, -3}, here_); }),
-            invalid_argument("[shape] (2, -3) has a negative extent"));
+            invalid_argument("[zeros] (2, -3) has a negative extent"));
 }
 
 TEST_P(TensorOn, ItemIsTheOnlyElement) {
@@ -271,10 +271,10 @@ TEST_P(TensorOn, TooLargeIsOutOfMemoryAndTheProcessGoesOn) {
                                                        "has more bytes than 64 bits can count"}));
   EXPECT_EQ(
       thrown([&] { zeros({std::int64_t{1} << 62, 2}, here_); }),
-      invalid_argument("[shape] (4611686018427387904, 2) has more elements than 64 bits can count"));
+      invalid_argument("[zeros] (4611686018427387904, 2) has more elements than 64 bits can count"));
   EXPECT_EQ(
       thrown([&] { x.expand({std::int64_t{1} << 62, 8}).numel(); }),
-      invalid_argument("[shape] (4611686018427387904, 8) has more elements than 64 bits can count"));
+      invalid_argument("[expand] (4611686018427387904, 8) has more elements than 64 bits can count"));
   EXPECT_EQ(x.sum().item<float>(), 8);
 }
 

@@ -7,7 +7,9 @@
 
 #include <tenon/ops.h>
 
+#include "tests/ops/on_device.h"
 #include "tests/ops/sweep.h"
+#include "tests/support/limited_device.h"
 
 namespace tenon::test {
 namespace {
@@ -130,6 +132,43 @@ TEST_P(InPlace, Form) {
   form_.in_place(z);
   z.sum().backward();
   EXPECT_EQ(reals_of(of_same.grad()).values, reals_of(of_new.grad()).values);
+}
+
+// --- What is kept for backward ---
+
+class InPlaceOn : public OnDevice {
+ protected:
+  /// What an op in place launches that is recorded.
+  std::int64_t launches_of(const std::function<void(Tensor&)>& op) const {
+    const Tensor leaf = ones({3}, {.device = device_, .requires_grad = true});
+    return launches([&] {
+             Tensor x = leaf * 1;
+             op(x);
+           }) -
+           1;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ops, InPlaceOn, testing::ValuesIn(row_devices()), device_test_name);
+
+// A copy of what x was is a launch of its own.
+TEST_P(InPlaceOn, WhatTheSlopesDoNotUseIsNotCopied) {
+  if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
+  const Tensor y = full({3}, 2.0, here_), learnt = y.clone().set_requires_grad();
+  const std::vector<std::function<void(Tensor&)>> without = {
+      [](Tensor& x) { neg_(x); },         [](Tensor& x) { add_(x, 2); },
+      [&](Tensor& x) { add_(x, y); },     [&](Tensor& x) { add_(x, learnt); },
+      [&](Tensor& x) { sub_(x, y); },     [](Tensor& x) { mul_(x, 2); },
+      [&](Tensor& x) { mul_(x, y); },     [&](Tensor& x) { div_(x, y); },
+      [](Tensor& x) { div_(x, 2); },      [](Tensor& x) { floor_(x); },
+      [](Tensor& x) { deg2rad_(x); },     [](Tensor& x) { sign_(x); },
+      [&](Tensor& x) { x += y; },         [](Tensor& x) { x *= 3; },
+      [](Tensor& x) { heaviside_(x, 1); }};
+  for (std::size_t i = 0; i < without.size(); ++i) EXPECT_EQ(launches_of(without[i]), 1) << i;
+  const std::vector<std::function<void(Tensor&)>> with = {
+      [](Tensor& x) { square_(x); },       [](Tensor& x) { exp_(x); },
+      [&](Tensor& x) { mul_(x, learnt); }, [&](Tensor& x) { div_(x, learnt); },
+      [](Tensor& x) { pow_(x, 3); },       [&](Tensor& x) { hypot_(x, y); }};
+  for (std::size_t i = 0; i < with.size(); ++i) EXPECT_EQ(launches_of(with[i]), 2) << i;
 }
 
 }  // namespace

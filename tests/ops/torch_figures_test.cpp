@@ -121,6 +121,9 @@ TEST_P(TorchFigures, Einsum) {
 Tensor target(const Tensor& x) {
   return tensor({3, 0, 4, 0}, {.dtype = i32, .device = x.device()});
 }
+Tensor target_with_ignored(const Tensor& x) {
+  return tensor({3, -100, 4, 0}, {.dtype = i32, .device = x.device()});
+}
 Tensor weight(const Tensor& x) {
   return tensor({0.5, 1.0, 2.0, 0.25, 1.5}, {.dtype = x.dtype(), .device = x.device()});
 }
@@ -158,30 +161,19 @@ const std::map<std::string, Op> kComposites = {
      }},
 };
 
-/// "cross_entropy mean 0.3 weighted 0" and the like are by their words.
+/// "cross_entropy mean 0.3 weighted 0", "nll_loss sum plain default" and the like are by their words.
 Op composite(const std::string& name) {
   if (const auto found = kComposites.find(name); found != kComposites.end()) return found->second;
-  const LossReduction how = reduction_in(name);
-  if (name.starts_with("nll_loss")) {
-    return [=](const Tensors& x) {
-      return nll_loss(x[0], target(x[0]),
-                      {.weight = weight(x[0]), .ignore_index = 4, .reduction = how});
-    };
-  }
-  if (name.starts_with("cross_entropy of probabilities")) {
-    return [=](const Tensors& x) {
-      return cross_entropy(x[0], x[1],
-                           {.weight = weight(x[0]), .reduction = how, .label_smoothing = 0.2});
-    };
-  }
-  CrossEntropyOptions options{.reduction = how};
-  if (name.find("0.3") != std::string::npos) options.label_smoothing = 0.3;
+  const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
+  CrossEntropyOptions options{.reduction = reduction_in(name), .label_smoothing = has("0.3") ? 0.3 : 0};
   if (name.ends_with(" 0")) options.ignore_index = 0;
-  const bool weighted = name.find("weighted") != std::string::npos;
-  return [=](const Tensors& x) {
+  return [options, is_nll = has("nll_loss"), of_parts = has("probabilities"),
+          is_weighted = has("weighted"), is_ignored = has("default")](const Tensors& x) {
     CrossEntropyOptions own = options;
-    if (weighted) own.weight = weight(x[0]);
-    return cross_entropy(x[0], target(x[0]), own);
+    if (is_weighted) own.weight = weight(x[0]);
+    const Tensor t = of_parts ? x[1] : is_ignored ? target_with_ignored(x[0]) : target(x[0]);
+    if (is_nll) return nll_loss(x[0], t, {own.weight, own.ignore_index, own.reduction});
+    return cross_entropy(x[0], t, own);
   };
 }
 

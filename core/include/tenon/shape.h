@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 
 #pragma GCC visibility push(default)
 namespace tenon {
@@ -74,9 +75,9 @@ class Dims {
 using Shape = Dims;
 using Strides = Dims;
 
-/// The number of elements; throws InvalidArgument where an extent is negative or the product
+/// The number of elements; InvalidArgument, naming `op`, where an extent is negative or the product
 /// does not fit.
-std::int64_t numel(const Shape& shape);
+std::int64_t numel(const Shape& shape, std::string_view op = "numel");
 
 /// Row-major strides, in elements.
 Strides contiguous_strides(const Shape& shape);

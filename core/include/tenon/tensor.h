@@ -130,7 +130,7 @@ class Tensor {
   /// Stretches dimensions of extent 1, and new leading ones, to `shape` with stride 0; -1 keeps an
   /// extent.
   Tensor expand(const Shape& shape) const;
-  Tensor broadcast_to(const Shape& shape) const { return expand(shape); }
+  Tensor broadcast_to(const Shape& shape) const { return stretched("broadcast_to", shape); }
   /// Without its dimensions of extent 1.
   Tensor squeeze() const;
   Tensor squeeze(const Dims& dims) const;
@@ -249,6 +249,7 @@ class Tensor {
   void* data_pointer(DType dtype) const;
   void* writable_pointer(DType dtype);
   Tensor t(const char* op, int most) const;
+  Tensor stretched(const char* op, const Shape& shape) const;
   detail::TensorImpl* impl_;
 };
 

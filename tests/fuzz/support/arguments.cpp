@@ -275,9 +275,9 @@ TENON_OPTIONS(HistogramOptions, make<std::optional<std::pair<double, double>>>()
 TENON_OPTIONS(UniqueOptions, make<bool>(), make<bool>(), make<bool>(), make<std::optional<int>>())
 TENON_OPTIONS(CovOptions, make<double>(), make<Maybe>(), make<Maybe>())
 TENON_OPTIONS(PadOptions, make<Pad>(), make<Scalar>())
-TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::optional<std::int64_t>>(), make<LossReduction>())
-TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::optional<std::int64_t>>(),
-              make<LossReduction>(), make<double>())
+TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>())
+TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>(),
+              make<double>())
 TENON_OPTIONS(AttentionOptions, make<Maybe>(), make<bool>(), make<std::optional<double>>(),
               make<double>())
 TENON_OPTIONS(random::UniformOptions, make<double>(), make<double>())

@@ -98,6 +98,7 @@ class BCEWithLogitsLoss : public Layer<BCEWithLogitsLoss> {
 struct KLDivLossOptions {
   LossReduction reduction = LossReduction::mean;
   bool log_target = false;  ///< y is log-probabilities too
+  bool batchmean = false;   ///< a mean is over the first dimension, as the divergence is, not over all
 };
 
 /// y·(log y - x) of log-probabilities x and probabilities y; 0 where y is 0.
@@ -108,6 +109,40 @@ class KLDivLoss : public Layer<KLDivLoss> {
 
  private:
   KLDivLossOptions options_;
+};
+
+struct PoissonNLLLossOptions {
+  LossReduction reduction = LossReduction::mean;
+  bool log_input = true;  ///< x is the logarithm of the rate
+  bool full = false;      ///< with Stirling's approximation of log y!, for y above 1
+  double eps = 1e-8;      ///< added to the rate before its logarithm is taken
+};
+
+/// exp(x) - y·x, or x - y·log(x + eps): of counts y that are Poisson distributed.
+class PoissonNLLLoss : public Layer<PoissonNLLLoss> {
+ public:
+  explicit PoissonNLLLoss(PoissonNLLLossOptions options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x, const Tensor& y) const;
+
+ private:
+  PoissonNLLLossOptions options_;
+};
+
+struct GaussianNLLLossOptions {
+  LossReduction reduction = LossReduction::mean;
+  bool full = false;  ///< with log(2π)/2
+  double eps = 1e-6;  ///< the least variance, above 0; a negative one counts as this
+};
+
+/// (log v + (x - y)²/v)/2 of y normally distributed about x. The variance v has x's shape, or
+/// broadcasts to it, or lacks the last dimension.
+class GaussianNLLLoss : public Layer<GaussianNLLLoss> {
+ public:
+  explicit GaussianNLLLoss(GaussianNLLLossOptions options = {});
+  Tensor forward(const Tensor& x, const Tensor& y, const Tensor& variance) const;
+
+ private:
+  GaussianNLLLossOptions options_;
 };
 
 /// tenon::cross_entropy: -log softmax(x) at each row's class, or of probabilities of the classes.

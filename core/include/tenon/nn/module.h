@@ -230,8 +230,8 @@ class Module {
   std::shared_ptr<State> state_;
 };
 
-/// While one lives, ops are recorded as the module's own, for AnomalyMode to name: each call of a Layer
-/// has one.
+/// While one lives, ops are recorded as the module's own, for AnomalyMode to name by its path, or its
+/// class where it has no parent: each call of a Layer has one.
 class CallScope {
  public:
   explicit CallScope(const Module& module);
