@@ -116,7 +116,8 @@ Tensor block_diag(const std::vector<Tensor>& tensors) {
 }
 
 Tensor vander(const Tensor& x, std::optional<std::int64_t> columns, bool increasing) {
-  require(impl_of(x, "vander").shape.size() == 1, "[vander] x is {}, not 1-D", to_string(x.shape()));
+  impl_of(x, "vander");
+  require(x.rank() == 1, "[vander] x is {}, not 1-D", to_string(x.shape()));
   const std::int64_t n = columns.value_or(x.size(0));
   require(n >= 0, "[vander] there can't be {} columns", n);
   const Tensor factors = x.unsqueeze(1).expand({x.size(0), std::max<std::int64_t>(n - 1, 0)});

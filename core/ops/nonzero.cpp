@@ -179,6 +179,8 @@ Tensor& masked_fill_(Tensor& x, const Tensor& mask, Scalar value) {
 }
 
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
+  const Tensor operands[] = {x, mask, src};
+  ops::common_device("masked_scatter", operands);
   ops::check_source("masked_scatter", x, src);
   ops::require_mask("masked_scatter", mask);
   const Shape shape = broadcast("masked_scatter", x.shape(), mask.shape());

@@ -76,7 +76,7 @@ class TorchFigures : public testing::TestWithParam<std::string> {
     for (const DType dtype : {f32, f64}) {
       for (const auto& [name, figure] : all.items()) {
         SCOPED_TRACE(name + ' ' + std::string(tenon::name(dtype)));
-        check(figure, op_for(name), dtype, device(GetParam()));
+        where_stored([&] { check(figure, op_for(name), dtype, device(GetParam())); });
       }
     }
   }

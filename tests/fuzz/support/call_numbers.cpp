@@ -72,17 +72,21 @@ void add_products(Table& table) {
        line("matrix_transpose", matrix_transpose),
        line("einsum", [](const Equation& equation,
                          const std::vector<Tensor>& operands) { return einsum(equation, operands); }),
-       line("addbmm", addbmm),
+       line("addbmm", [](const Vector& c, const Tensor& x, const Tensor& y,
+                         const AddmmOptions& options) { return addbmm(c, x, y, options); }),
        line("matrix_power", matrix_power),
        line("matmul_out", matmul_out),
        line("mm_out", mm_out),
        line("bmm_out", bmm_out),
-       line("mv_out", [](Tensor& out, const Tensor& x, const Vector& y) { return mv_out(out, x, y); }),
+       line("mv_out", [](Vector& out, const Tensor& x, const Vector& y) { return mv_out(out, x, y); }),
        line("addmm_out", addmm_out),
        line("baddbmm_out", baddbmm_out),
        line("addmm_", addmm_),
        line("baddbmm_", baddbmm_),
-       line("addbmm_", addbmm_)});
+       line("addbmm_", [](Tensor& c, const Tensor& x, const Tensor& y, const AddmmOptions& options) {
+         Tensor matrix = first_of(c);
+         return addbmm_(matrix, x, y, options);
+       })});
 }
 
 void add_scans(Table& table) {
@@ -98,42 +102,42 @@ void add_scans(Table& table) {
 }
 
 void add_order(Table& table) {
-  table.insert(
-      table.end(),
-      {line("sort", sort),
-       line("argsort", argsort),
-       line("topk", topk),
-       line("kthvalue", kthvalue),
-       overload<AlongDim>("median", median),
-       overload<OfAll>("median", median),
-       overload<AlongDim>("nanmedian", nanmedian),
-       overload<OfAll>("nanmedian", nanmedian),
-       overload<OfTensor>("quantile", quantile),
-       overload<OfNumber>("quantile", quantile),
-       overload<OfTensor>("nanquantile", nanquantile),
-       overload<OfNumber>("nanquantile", nanquantile),
-       line("mode", mode),
-       line("searchsorted", [](const Tensor& sorted, const Tensor& values,
-                               bool right) { return searchsorted(sorted, values, right); }),
-       line("searchsorted",
-            [](const Tensor& elements, const Tensor& values, bool right, const Places& sorter) {
-              return searchsorted(elements, values, right, sorter);
-            }),
-       line("bucketize", bucketize),
-       line("isin", isin),
-       line("bincount", [](const Places& x, const Maybe& weights,
-                           std::int64_t least) { return bincount(x, weights, least); }),
-       overload<Histogram(const Tensor&, std::int64_t, const HistogramOptions&)>("histogram",
-                                                                                 histogram),
-       overload<Histogram(const Tensor&, const Tensor&, const HistogramOptions&)>("histogram",
-                                                                                  histogram),
-       line("histogram", histc),
-       line("unique", unique),
-       line("unique_consecutive", unique_consecutive),
-       line("unique", unique_all),
-       line("unique", unique_counts),
-       line("unique", unique_inverse),
-       line("unique", unique_values)});
+  table.insert(table.end(),
+               {line("sort", sort),
+                line("argsort", argsort),
+                line("topk", topk),
+                line("kthvalue", kthvalue),
+                overload<AlongDim>("median", median),
+                overload<OfAll>("median", median),
+                overload<AlongDim>("nanmedian", nanmedian),
+                overload<OfAll>("nanmedian", nanmedian),
+                overload<OfTensor>("quantile", quantile),
+                overload<OfNumber>("quantile", quantile),
+                overload<OfTensor>("nanquantile", nanquantile),
+                overload<OfNumber>("nanquantile", nanquantile),
+                line("mode", mode),
+                line("searchsorted", [](const Tensor& sorted, const Tensor& values,
+                                        bool right) { return searchsorted(sorted, values, right); }),
+                line("searchsorted",
+                     [](const Tensor& elements, const Tensor& values, bool right) {
+                       return searchsorted(elements, values, right,
+                                           elements.defined() ? argsort(elements) : elements);
+                     }),
+                line("bucketize", bucketize),
+                line("isin", isin),
+                line("bincount", [](const Places& x, const Maybe& weights,
+                                    std::int64_t least) { return bincount(x, weights, least); }),
+                overload<Histogram(const Tensor&, std::int64_t, const HistogramOptions&)>("histogram",
+                                                                                          histogram),
+                overload<Histogram(const Tensor&, const Tensor&, const HistogramOptions&)>("histogram",
+                                                                                           histogram),
+                line("histogram", histc),
+                line("unique", unique),
+                line("unique_consecutive", unique_consecutive),
+                line("unique", unique_all),
+                line("unique", unique_counts),
+                line("unique", unique_inverse),
+                line("unique", unique_values)});
 }
 
 }  // namespace

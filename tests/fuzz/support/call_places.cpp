@@ -136,7 +136,7 @@ void add_writes(Table& table) {
 void add_arranging(Table& table) {
   table.insert(
       table.end(),
-      {line("cat", cat), line("cat", concat), line("stack", stack), line("pad", pad),
+      {line("cat", cat), line("concat", concat), line("stack", stack), line("pad", pad),
        line("repeat", [](const Tensor& x, const Extents& times) { return repeat(x, times); }),
        line("tile", [](const Tensor& x, const Extents& times) { return tile(x, times); }),
        overload<Tensor(const Tensor&, std::int64_t, std::optional<int>)>("repeat_interleave",
@@ -144,16 +144,24 @@ void add_arranging(Table& table) {
        overload<Tensor(const Tensor&, const Tensor&, std::optional<int>)>("repeat_interleave",
                                                                           repeat_interleave),
        line("roll", roll), line("flip", flip), line("fliplr", fliplr), line("flipud", flipud),
-       line("rot90", rot90), line("cat_out", cat_out), line("stack_out", stack_out),
+       line("rot90", rot90), line("cat_out", cat_out),
+       line("stack_out",
+            [](Tensor& out, const std::vector<Tensor>& tensors, int dim) {
+              std::vector<Tensor> parts;
+              for (const Tensor& x : tensors) parts.push_back(first_of(x));
+              return stack_out(out, parts, dim);
+            }),
        line("cartesian_prod", cartesian_prod), line("block_diag", block_diag), line("vander", vander)});
 }
 
 void add_diagonals(Table& table) {
-  table.insert(table.end(),
-               {line("diag", diag), line("diag_embed", diag_embed), line("diagflat", diagflat),
-                line("diagonal_scatter", diagonal_scatter), line("fill_diagonal_", fill_diagonal_),
-                line("tril_indices", tril_indices), line("triu_indices", triu_indices),
-                line("tril_", tril_), line("triu_", triu_)});
+  table.insert(
+      table.end(),
+      {line("diag", diag), line("diag_embed", diag_embed), line("diagflat", diagflat),
+       line("diagonal_scatter", [](const Tensor& x, const Vector& src, std::int64_t offset, int dim1,
+                                   int dim2) { return diagonal_scatter(x, src, offset, dim1, dim2); }),
+       line("fill_diagonal_", fill_diagonal_), line("tril_indices", tril_indices),
+       line("triu_indices", triu_indices), line("tril_", tril_), line("triu_", triu_)});
 }
 
 }  // namespace
