@@ -193,9 +193,9 @@ Tensor cartesian_prod(const std::vector<Tensor>& tensors) {
 }
 
 Tensor repeat(const Tensor& x, const Dims& repeats) {
-  require(repeats.size() >= impl_of(x, "repeat").shape.size(),
-          "[repeat] {} has fewer counts than {} dimensions; use tile()", to_string(repeats),
-          to_string(x.shape()));
+  impl_of(x, "repeat");
+  require(repeats.size() >= x.rank(), "[repeat] {} has fewer counts than {} dimensions; use tile()",
+          to_string(repeats), to_string(x.shape()));
   return repeat_last("repeat", x, repeats);
 }
 

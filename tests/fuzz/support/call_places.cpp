@@ -136,7 +136,7 @@ void add_writes(Table& table) {
 void add_arranging(Table& table) {
   table.insert(
       table.end(),
-      {line("cat", cat), line("cat", concat), line("stack", stack), line("pad", pad),
+      {line("cat", cat), line("concat", concat), line("stack", stack), line("pad", pad),
        line("repeat", [](const Tensor& x, const Extents& times) { return repeat(x, times); }),
        line("tile", [](const Tensor& x, const Extents& times) { return tile(x, times); }),
        overload<Tensor(const Tensor&, std::int64_t, std::optional<int>)>("repeat_interleave",
