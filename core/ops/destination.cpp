@@ -8,6 +8,7 @@
 #include "core/base/fail.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/run.h"
+#include "core/runtime/hazard.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::ops {
@@ -58,8 +59,13 @@ Tensor& write_out(std::string_view op, Tensor& out, std::span<const Tensor> oper
     const Destination destination(out, operands, false);
     return compute();
   }();
-  check_holds(op, out.dtype(), y.dtype());
-  check_shape(op, out, y.shape());
+  try {
+    check_holds(op, out.dtype(), y.dtype());
+    check_shape(op, out, y.shape());
+  } catch (const Error&) {
+    runtime::wait_for_all(*y.impl()->storage);  // a bad index is told first, on every device
+    throw;
+  }
   if (!same_elements(out, y)) assign(op, out, y);
   mark_written(out);
   return out;
