@@ -1,6 +1,8 @@
 // Arithmetic on shapes.
 #include <tenon/shape.h>
 
+#include <ostream>
+
 #include <fmt/ranges.h>
 
 #include "core/base/fail.h"
@@ -60,6 +62,10 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
 
 std::string to_string(const Dims& dims) {
   return fmt::format("({}{})", fmt::join(dims.begin(), dims.end(), ", "), dims.size() == 1 ? "," : "");
+}
+
+std::ostream& operator<<(std::ostream& out, const Dims& dims) {
+  return out << to_string(dims);
 }
 
 }  // namespace tenon

@@ -94,8 +94,8 @@ template <class F>
 Tensor equal_steps(std::string_view op, double start, double stop, std::int64_t count, bool endpoint,
                    const TensorOptions& options, F f, std::vector<double> more = {}) {
   require(count >= 0, "[{}] the count is {}", op, count);
-  const DType dtype = options.dtype.value_or(default_dtype()), wide = ops::accumulator(dtype);
-  require_floating(op, dtype);
+  const DType dtype = options.dtype.value_or(default_dtype());
+  const DType wide = is_floating(dtype) ? ops::accumulator(dtype) : f64;
   const auto steps = static_cast<double>(endpoint ? count - 1 : count);
   const double step = steps > 0 ? (stop - start) / steps : 0;
   const double last = count == 1 ? start : endpoint ? stop : stop - step;
@@ -163,16 +163,28 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, TensorOptions options) {
                   options);
 }
 
+Tensor arange(Scalar start, Scalar stop, TensorOptions options) {
+  return arange(start, stop, 1, options);
+}
 Tensor arange(Scalar stop, TensorOptions options) {
   return arange(0, stop, 1, options);
 }
 
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options, bool endpoint) {
+  const DType dtype = options.dtype.value_or(default_dtype());
+  require(dtype != bool_, "[linspace] bool holds no steps");
+  if (is_integer(dtype)) {
+    for (double* const end : {&start, &stop}) {
+      require_fits("linspace", *end, dtype);
+      *end = std::trunc(*end);
+    }
+  }
   return equal_steps("linspace", start, stop, count, endpoint, options,
                      [](Builder&, Value x) { return x; });
 }
 
 Tensor logspace(double start, double stop, std::int64_t count, double base, TensorOptions options) {
+  require_floating("logspace", options.dtype.value_or(default_dtype()));
   return equal_steps("logspace", start, stop, count, true, options,
                      [](Builder& b, Value x) { return pow(b.scalar(x.dtype()), x); }, {base});
 }
@@ -190,6 +202,9 @@ Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, Tensor
       options);
 }
 
+Tensor eye(std::int64_t n, std::int64_t m, TensorOptions options) {
+  return eye(n, m, 0, options);
+}
 Tensor eye(std::int64_t n, TensorOptions options) {
   return eye(n, n, 0, options);
 }

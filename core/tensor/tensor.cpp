@@ -98,7 +98,10 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
 
 void require_fits(std::string_view op, Scalar value, DType dtype) {
   if (value.fits(dtype)) return;
-  fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, value.to_int64(), name(dtype));
+  const std::string text = value.is_floating() ? fmt::to_string(value.to_double())
+                           : value.fits(i64)   ? fmt::to_string(value.to_int64())
+                                               : fmt::to_string(value.to<std::uint64_t>());
+  fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, text, name(dtype));
 }
 
 /// Whether no two elements lie in one place, as far as sorted strides tell: each is beyond all that the

@@ -248,11 +248,8 @@ TEST_P(InPlace, StretchedTensorsCanNotBeWritten) {
   expect_equals(single, Array<float>{{1, 3}, {2, 2, 2}});
 }
 
-TEST_P(InPlace, FillConvertsAndSaturates) {
+TEST_P(InPlace, FillConverts) {
   Tensor x = empty({2, 2}, {.dtype = i32, .device = device_});
-  expect_equals(x.fill_(1e20),
-                Array<std::int32_t>{
-                    {2, 2}, std::vector<std::int32_t>(4, std::numeric_limits<std::int32_t>::max())});
   expect_equals(x.fill_(-1.9), Array<std::int32_t>{{2, 2}, {-1, -1, -1, -1}});
   expect_equals(x.fill_(true), Array<std::int32_t>{{2, 2}, {1, 1, 1, 1}});
   Tensor flags = empty({2}, {.dtype = bool_, .device = device_});

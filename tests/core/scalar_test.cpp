@@ -75,7 +75,15 @@ TEST(Scalars, KnowWhatTheyFit) {
   EXPECT_TRUE(Scalar(~std::uint64_t{0}).fits(u64));
   EXPECT_FALSE(Scalar(~std::uint64_t{0}).fits(i64));
   EXPECT_TRUE(Scalar(std::numeric_limits<std::int64_t>::min()).fits(i64));
-  EXPECT_TRUE(Scalar(1e300).fits(u8)) << "a floating number saturates";
+  EXPECT_TRUE(Scalar(255.9).fits(u8) && Scalar(-0.9).fits(u8)) << "it is truncated";
+  EXPECT_FALSE(Scalar(256.0).fits(u8));
+  EXPECT_FALSE(Scalar(-1.0).fits(u8));
+  EXPECT_TRUE(Scalar(-0x1p63).fits(i64));
+  EXPECT_FALSE(Scalar(0x1p63).fits(i64));
+  EXPECT_TRUE(Scalar(0x1p63).fits(u64));
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_FALSE(Scalar(kNan).fits(i32));
+  EXPECT_TRUE(Scalar(kNan).fits(f16) && Scalar(1e300).fits(f16) && Scalar(kNan).fits(bool_));
 }
 
 TEST(Scalars, ThatDoNotFitAreRefusedByOps) {

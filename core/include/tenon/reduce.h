@@ -87,7 +87,8 @@ struct VarOptions {
 };
 /// The variance: squared distances from the mean, found in two passes. NaN over nothing.
 Tensor var(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
-/// Its root; the gradient where it is 0 is 0.
+/// Its root; the gradient where it is 0 is 0. Under `using namespace tenon` its name is that of
+/// namespace std: say tenon::std(x).
 Tensor std(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
 struct VarMean {
   Tensor var, mean;
