@@ -199,11 +199,13 @@ Tensor source_of(const Tensor& x, const Place& place, const Tensor& value) {
   impl_of(value, "index_put");
   const Tensor operands[] = {x, value};
   ops::common_device("index_put", operands);
-  require(value.rank() <= place.shape.size() &&
-              broadcast("index_put", value.shape(), place.shape) == place.shape,
-          "[index_put] value {} does not broadcast to {}", to_string(value.shape()),
-          to_string(place.shape));
-  return value.to(x.dtype());
+  Shape shape = value.shape();
+  while (shape.size() > place.shape.size() && shape[0] == 1) shape.erase(0);
+  require(
+      shape.size() <= place.shape.size() && broadcast("index_put", shape, place.shape) == place.shape,
+      "[index_put] value {} does not broadcast to {}", to_string(value.shape()),
+      to_string(place.shape));
+  return value.reshape(shape).to(x.dtype());
 }
 
 /// Where a mask alone says where a 0-d value goes, no places need to be known: a copy of x with it.
@@ -238,10 +240,16 @@ Tensor index_put(const Tensor& x, const std::vector<Index>& indices, Scalar valu
   return index_put(x, indices, number(x, value), accumulate);
 }
 
-Tensor Tensor::index(const std::vector<Index>& indices) const {
+Tensor Tensor::index(std::initializer_list<BasicIndex> indices) const {
+  return tenon::index(*this, {indices.begin(), indices.end()});
+}
+Tensor Tensor::operator[](const BasicIndex& index) const {
+  return tenon::index(*this, {index});
+}
+const Tensor Tensor::index(const std::vector<Index>& indices) const {
   return tenon::index(*this, indices);
 }
-Tensor Tensor::operator[](const Index& index) const {
+const Tensor Tensor::operator[](const Tensor& index) const {
   return tenon::index(*this, {index});
 }
 

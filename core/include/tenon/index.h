@@ -22,17 +22,16 @@ struct NewAxis {};
 inline constexpr Ellipsis ellipsis{};
 inline constexpr NewAxis newaxis{};
 
-/// One index of an expression: an integer, a Slice, ellipsis, newaxis, a tensor of integers, or a mask:
-/// a tensor of bools, which stands for as many dimensions as it has.
-class Index {
+/// One index of an expression that makes a view: an integer, a Slice, ellipsis, newaxis.
+class BasicIndex {
  public:
   template <std::integral T>
     requires(!std::same_as<T, bool>)
-  Index(T value) : value_(static_cast<std::int64_t>(value)) {}  // NOLINT: implicit, as all of these
-  Index(Slice value) : value_(value) {}                         // NOLINT
-  Index(Ellipsis value) : value_(value) {}                      // NOLINT
-  Index(NewAxis value) : value_(value) {}                       // NOLINT
-  Index(Tensor value) : value_(std::move(value)) {}             // NOLINT
+  BasicIndex(T value)
+      : value_(static_cast<std::int64_t>(value)) {}  // NOLINT: implicit, as all of these
+  BasicIndex(Slice value) : value_(value) {}         // NOLINT
+  BasicIndex(Ellipsis value) : value_(value) {}      // NOLINT
+  BasicIndex(NewAxis value) : value_(value) {}       // NOLINT
   /// nullptr where it is not a T.
   template <class T>
   const T* get() const {
@@ -40,7 +39,29 @@ class Index {
   }
 
  private:
-  std::variant<std::int64_t, Slice, Ellipsis, NewAxis, Tensor> value_;
+  std::variant<std::int64_t, Slice, Ellipsis, NewAxis> value_;
+};
+
+/// One of any expression: also a tensor of integers, or a mask: a tensor of bools, which stands for as
+/// many dimensions as it has.
+class Index {
+ public:
+  template <std::convertible_to<BasicIndex> T>
+  Index(T value) : value_(BasicIndex(value)) {}      // NOLINT
+  Index(Tensor value) : value_(std::move(value)) {}  // NOLINT
+  /// nullptr where it is not a T.
+  template <class T>
+  const T* get() const {
+    if constexpr (std::same_as<T, Tensor>) {
+      return std::get_if<Tensor>(&value_);
+    } else {
+      const auto* const basic = std::get_if<BasicIndex>(&value_);
+      return basic == nullptr ? nullptr : basic->get<T>();
+    }
+  }
+
+ private:
+  std::variant<BasicIndex, Tensor> value_;
 };
 
 /// x[indices] by NumPy's rules: a view without index tensors and masks, else a copy. Index tensors are

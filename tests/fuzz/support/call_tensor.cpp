@@ -43,7 +43,7 @@ void add_views(Table& table) {
        line("chunk", &Tensor::chunk),
        line("unbind", &Tensor::unbind),
        line("index", [](const Tensor& x, const Indices& at) { return x.index(at); }),
-       line("index", [](const Tensor& x, const Index& at) { return x[at]; }),
+       line("index", [](const Tensor& x, const Index& at) { return x.index({at}); }),
        line("broadcast_tensors", [](const Parts& parts) { return broadcast_tensors(parts); }),
        line("atleast_1d", atleast_1d),
        line("atleast_2d", atleast_2d),
