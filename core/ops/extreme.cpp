@@ -1,4 +1,6 @@
 // The greatest and the least: their values, and where they stand.
+#include <algorithm>
+
 #include <tenon/ops.h>
 
 #include "core/autograd/record.h"
@@ -86,7 +88,7 @@ Tensor extreme(std::string_view op, std::uint8_t how, const Tensor& x, const Dim
 ValuesAndIndices extreme_along(std::string_view op, std::uint8_t value, std::uint8_t place,
                                const Tensor& x, int dim, bool keepdim) {
   const DType dtype = impl_of(x, op).dtype;
-  const int d = checked_dim(op, dim, x.rank());
+  const int d = checked_dim(op, dim, std::max(x.rank(), 1));
   const Fold fold = fold_over(x.shape(), 1u << d, keepdim);
   require_elements(op, fold);
   program::Builder b;

@@ -1,6 +1,8 @@
 // One REDUCE over the axes; sums get their gradient from the program that they fold.
 #include "core/ops/fold.h"
 
+#include <algorithm>
+
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
 #include "core/ops/destination.h"
@@ -50,7 +52,8 @@ std::vector<Tensor> spread(const Fold& fold, const program::Program& program,
 }  // namespace
 
 Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
-  Fold fold{.shape = shape, .axes = axes, .kept = shape, .result = {}, .count = 1};
+  const std::uint32_t all = (1u << shape.size()) - 1;
+  Fold fold{.shape = shape, .axes = axes & all, .kept = shape, .result = {}, .count = 1};
   for (int d = 0; d < shape.size(); ++d) {
     const bool goes = axes >> d & 1;
     if (goes) {
@@ -65,7 +68,7 @@ Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
 Fold fold_of(std::string_view op, const Shape& shape, const Dims& dims, bool keepdim) {
   std::uint32_t axes = dims.empty() ? (1u << shape.size()) - 1 : 0;
   for (const std::int64_t dim : dims) {
-    const int d = checked_dim(op, dim, shape.size());
+    const int d = checked_dim(op, dim, std::max(shape.size(), 1));
     require((axes >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
     axes |= 1u << d;
   }

@@ -1,4 +1,5 @@
 // Index tensors along one dimension.
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
@@ -100,13 +101,15 @@ namespace ops {
 
 Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
   check_index(op, x, index);
-  const int d = dim_of(op, x, dim);
-  require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op,
+  const int d = checked_dim(op, dim, std::max(x.rank(), 1));
+  const bool in_number = x.rank() == 0 && index.rank() <= 1;
+  require(index.rank() == x.rank() || in_number, "[{}] index {} has not as many dimensions as {}", op,
           to_string(index.shape()), to_string(x.shape()));
   for (int i = 0; i < x.rank(); ++i) {
     require(i == d || index.size(i) <= x.size(i), "[{}] index {} exceeds {} in dimension {}", op,
             to_string(index.shape()), to_string(x.shape()), i);
   }
+  if (in_number) return place_of_elements(op, x, index);
   return place_along(op, x, d, index, index.shape());
 }
 
@@ -287,7 +290,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
     classes = last + 1;
   }
   require_rank("one_hot", index.rank() + 1);
-  Place place{.shape = index.shape(), .picks = {{index, index.rank(), index.rank()}}, .along = {}};
+  Place place{.shape = index.shape(), .picks = {{index, index.rank(), -1}}, .along = {}};
   place.along.resize(static_cast<std::size_t>(index.rank()));
   std::iota(place.along.begin(), place.along.end(), 0);
   Shape shape = index.shape();

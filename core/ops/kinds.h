@@ -51,7 +51,8 @@ void run(std::string_view op, const Product& work);
 struct Pick {
   Tensor index;  // any integers, broadcast to the shape of the work
   int dim;
-  int named;  // what an error calls the dimension: its number in the user's tensor
+  int named;  // what an error calls the dimension: its number in the user's tensor; -1: it is none of
+              // it
 };
 
 /// For each coordinate i of `shape`: GATHER: dst[i] = src[place of i]; SCATTER: dst[place of i] takes

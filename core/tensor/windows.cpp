@@ -48,7 +48,8 @@ static Tensor folded(const Tensor& dy, const Shape& shape, int d, std::int64_t s
 
 Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
   impl_of(*this, "unfold");
-  const int d = checked_dim("unfold", dim, rank());
+  const int d = checked_dim("unfold", dim, std::max(rank(), 1));
+  if (rank() == 0) return unsqueeze(0).unfold(0, size, step).select(0, 0);
   Shape shape = this->shape();
   Strides strides = this->strides();
   require(size >= 1 && size <= shape[d], "[unfold] windows of {} elements don't fit extent {}", size,

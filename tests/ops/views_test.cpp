@@ -327,7 +327,8 @@ TEST(ViewsRefuse, WhatDoesNotFit) {
   refused([&] { x.narrow(1, -4, 1); }, "[narrow] 1 elements from -4 on are out of range for extent 3");
   refused([&] { x.narrow(1, 0, -1); }, "[narrow] -1 elements from 0 on are out of range for extent 3");
   refused([&] { x.expand({-1, 2, 3, 4}); }, "[expand] (-1, 2, 3, 4) has a negative extent");
-  refused([&] { x.squeeze({0, 1}); }, "[squeeze] dimension 0 of (2, 3, 4) has not extent 1");
+  refused([&] { x.squeeze({0, 3}); },
+          "[squeeze] dimension 3 is out of range for a tensor of 3 dimensions");
   refused([&] { x.diagonal(0, 1, -2); }, "[diagonal] dimensions 1 and -2 are the same");
   refused([&] { x.diagonal(0, 0, 3); },
           "[diagonal] dimension 3 is out of range for a tensor of 3 dimensions");
