@@ -80,15 +80,23 @@ void make_orthonormal(const Tensor& rows) {
   }
 }
 
-double xavier_deviation(const Tensor& x, double gain) {
-  const Fans fans = fans_of(x.shape());
-  return deviation(gain, static_cast<double>(fans.in + fans.out) / 2);
+Fans fans(std::string_view name, const Shape& weight) {
+  require(weight.size() >= 2, "[{}] {} has no fans: a weight has two dimensions at least", name,
+          to_string(weight));
+  std::int64_t field = 1;
+  for (int d = 2; d < weight.size(); ++d) field *= weight[d];
+  return {.in = weight[1] * field, .out = weight[0] * field};
 }
 
-double kaiming_deviation(const Tensor& x, const KaimingOptions& options) {
-  const Fans fans = fans_of(x.shape());
+double xavier_deviation(std::string_view name, const Tensor& x, double gain) {
+  const auto [in, out] = fans(name, impl_of(x, name).shape);
+  return deviation(gain, static_cast<double>(in + out) / 2);
+}
+
+double kaiming_deviation(std::string_view name, const Tensor& x, const KaimingOptions& options) {
+  const auto [in, out] = fans(name, impl_of(x, name).shape);
   return deviation(calculate_gain(options.nonlinearity, options.a),
-                   static_cast<double>(options.mode == Fan::in ? fans.in : fans.out));
+                   static_cast<double>(options.mode == Fan::in ? in : out));
 }
 
 }  // namespace
@@ -111,6 +119,9 @@ Tensor trunc_normal_(Tensor x, double mean, double std, double low, double high,
     const double root = std::numbers::sqrt2 * std;
     options.dtype = ops::accumulator(*options.dtype);
     const random::UniformOptions range{std::erf((low - mean) / root), std::erf((high - mean) / root)};
+    require(range.low < range.high,
+            "[trunc_normal_] {} .. {} is too far from mean {} for std {} to be drawn from", low, high,
+            mean, std);
     const Tensor y = random::uniform(x.shape(), range, options, generator);
     std::vector<std::uint64_t> scalars;
     for (const double number : {mean, root, low, high})
@@ -179,11 +190,7 @@ Tensor sparse_(Tensor x, double sparsity, double std, Generator& generator) {
 }
 
 Fans fans_of(const Shape& weight) {
-  require(weight.size() >= 2, "[fans_of] {} has no fans: a weight has two dimensions at least",
-          to_string(weight));
-  std::int64_t field = 1;
-  for (int d = 2; d < weight.size(); ++d) field *= weight[d];
-  return {.in = weight[1] * field, .out = weight[0] * field};
+  return fans("fans_of", weight);
 }
 
 double calculate_gain(Nonlinearity nonlinearity, double a) {
@@ -204,16 +211,18 @@ double calculate_gain(Nonlinearity nonlinearity, double a) {
 }
 
 Tensor xavier_uniform_(Tensor x, double gain, Generator& generator) {
-  return uniform_of("xavier_uniform_", x, xavier_deviation(x, gain), generator);
+  return uniform_of("xavier_uniform_", x, xavier_deviation("xavier_uniform_", x, gain), generator);
 }
 Tensor xavier_normal_(Tensor x, double gain, Generator& generator) {
-  return normal_of("xavier_normal_", x, 0, xavier_deviation(x, gain), generator);
+  return normal_of("xavier_normal_", x, 0, xavier_deviation("xavier_normal_", x, gain), generator);
 }
 Tensor kaiming_uniform_(Tensor x, KaimingOptions options, Generator& generator) {
-  return uniform_of("kaiming_uniform_", x, kaiming_deviation(x, options), generator);
+  return uniform_of("kaiming_uniform_", x, kaiming_deviation("kaiming_uniform_", x, options),
+                    generator);
 }
 Tensor kaiming_normal_(Tensor x, KaimingOptions options, Generator& generator) {
-  return normal_of("kaiming_normal_", x, 0, kaiming_deviation(x, options), generator);
+  return normal_of("kaiming_normal_", x, 0, kaiming_deviation("kaiming_normal_", x, options),
+                   generator);
 }
 
 }  // namespace tenon::nn::init

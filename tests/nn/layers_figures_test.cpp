@@ -379,6 +379,9 @@ TEST_P(LayerFigures, ATruncatedNormalIsNormalWithinItsBounds) {
             invalid_argument("[trunc_normal_] std is 0: it must be above 0 and finite"));
   EXPECT_EQ(thrown([&] { nn::init::trunc_normal_(far, 0, 1, 2, 2); }),
             invalid_argument("[trunc_normal_] there is nothing between 2 and 2"));
+  EXPECT_EQ(
+      thrown([&] { nn::init::trunc_normal_(far, 0, 1, 50, 60); }),
+      invalid_argument("[trunc_normal_] 50 .. 60 is too far from mean 0 for std 1 to be drawn from"));
 }
 
 TEST_P(LayerFigures, InitialValuesAreTheSameFromTheSameSeed) {
@@ -390,7 +393,13 @@ TEST_P(LayerFigures, InitialValuesAreTheSameFromTheSameSeed) {
 }
 
 TEST(InitialValues, SayWhatDoesNotFit) {
-  EXPECT_EQ(thrown([] { nn::init::xavier_normal_(ones({3})); }),
+  EXPECT_EQ(
+      thrown([] { nn::init::xavier_normal_(ones({3})); }),
+      invalid_argument("[xavier_normal_] (3,) has no fans: a weight has two dimensions at least"));
+  EXPECT_EQ(
+      thrown([] { nn::init::kaiming_uniform_(ones({3})); }),
+      invalid_argument("[kaiming_uniform_] (3,) has no fans: a weight has two dimensions at least"));
+  EXPECT_EQ(thrown([] { nn::init::fans_of({3}); }),
             invalid_argument("[fans_of] (3,) has no fans: a weight has two dimensions at least"));
   EXPECT_EQ(thrown([] { nn::init::eye_(ones({3})); }), invalid_argument("[eye_] (3,) is no matrix"));
   EXPECT_EQ(thrown([] { nn::init::orthogonal_(ones({3})); }),

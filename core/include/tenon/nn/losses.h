@@ -69,7 +69,8 @@ struct BCELossOptions {
 };
 
 /// -(y·log x + (1 - y)·log(1 - x)) of probabilities x; no logarithm is below -100, and the gradient's
-/// x·(1 - x) not below 1e-12, as PyTorch has it.
+/// x·(1 - x) not below 1e-12, as PyTorch has it. What is outside [0, 1] gives NaN rather than an error,
+/// for which the elements would have to be waited for.
 class BCELoss : public Layer<BCELoss> {
  public:
   explicit BCELoss(BCELossOptions options = {}) : options_(std::move(options)) {}
