@@ -227,6 +227,10 @@ HookHandle Module::register_forward_hook(ForwardHook hook) const {
   });
 }
 
+bool Module::first_call() const {
+  return !state_->called.load(std::memory_order_relaxed) && !state_->called.exchange(true);
+}
+
 bool Module::has_hooks() const {
   return !state_->pre_hooks.empty() || !state_->hooks.empty();
 }

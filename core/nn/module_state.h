@@ -1,6 +1,7 @@
 // What a module's handles share.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,7 @@ struct Module::State {
   Hooks<ForwardHook> hooks;
   std::uint64_t next_hook = 0;
   bool training = true;
+  std::atomic<bool> called = false;
   std::string own_name;  // in its parent
   std::weak_ptr<const State> parent;
 
