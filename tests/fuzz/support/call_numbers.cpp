@@ -131,7 +131,7 @@ void add_order(Table& table) {
                                                                                           histogram),
                 overload<Histogram(const Tensor&, const Tensor&, const HistogramOptions&)>("histogram",
                                                                                            histogram),
-                line("histogram", histc),
+                line("histc", histc),
                 line("unique", unique),
                 line("unique_consecutive", unique_consecutive),
                 line("unique", unique_all),
