@@ -62,8 +62,10 @@ Value least_multiple(Value a, Value b) {
   return above_zero(a / common_divisor(a, b) * b);
 }
 
+// A quarter of what is large, so that no sum overflows.
 Value arc(Value y, Value x) {
-  const Value right = angle(abs(y), abs(x));
+  const Value part = select(max(abs(y), abs(x)) > 1, number(y, 0.25), number(y, 1));
+  const Value right = angle(abs(y) * part, abs(x) * part);
   return with_sign(select(is_negative(x), std::numbers::pi - right, right), y);
 }
 
@@ -76,6 +78,11 @@ Value length(Value a, Value b) {
 }
 Value direction(Value a, Value length) {
   return select(length == 0, number(a, 0), a / length);
+}
+
+/// x / (x² + y²) with the length of (x, y); 0 at the origin.
+Value turn(Value x, Value length) {
+  return select(length == 0, number(x, 0), x / length / length);
 }
 
 Value shift(program::Opcode opcode, Value a, Value count) {
@@ -146,7 +153,7 @@ TENON_BINARY(fmax, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b),
 TENON_BINARY(fmin, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, min(a, b)))))
 // da = b / (a² + b²), db = -a / (a² + b²)
 TENON_BINARY(atan2, floats, TENON_FORMULA(ops::arc(a, b)),
-             TENON_SLOPES(b / (a * a + b * b), -(a / (a * a + b * b))))
+             TENON_SLOPES(ops::turn(b, ops::length(a, b)), -ops::turn(a, ops::length(a, b))))
 // da = a / y, db = b / y
 TENON_BINARY(hypot, floats, TENON_FORMULA(ops::length(a, b)),
              TENON_SLOPES(ops::direction(a, ops::length(a, b)), ops::direction(b, ops::length(a, b))))

@@ -61,14 +61,15 @@ TENON_BINARY(fmod)  ///< x - y · trunc(x / y), of x's sign, as C's
 /// it wraps.
 TENON_BINARY(gcd)
 TENON_BINARY(lcm)
-TENON_BINARY(pow)       ///< integers wrap; to a negative power they give the whole part, 0 where x is 0
-TENON_BINARY(maximum)   ///< NaN wins
-TENON_BINARY(minimum)   ///< NaN wins
-TENON_BINARY(fmax)      ///< NaN loses
-TENON_BINARY(fmin)      ///< NaN loses
-TENON_BINARY(atan2)     ///< the angle of the point (y, x), in -π .. π: atan2(y, x)
-TENON_BINARY(hypot)     ///< √(x² + y²), without overflow on the way
-TENON_BINARY(copysign)  ///< |x| with the sign of y
+TENON_BINARY(pow)      ///< integers wrap; to a negative power they give the whole part, 0 where x is 0
+TENON_BINARY(maximum)  ///< NaN wins
+TENON_BINARY(minimum)  ///< NaN wins
+TENON_BINARY(fmax)     ///< NaN loses
+TENON_BINARY(fmin)     ///< NaN loses
+/// The angle of the point (y, x), in -π .. π: atan2(y, x); the gradient at the origin is 0.
+TENON_BINARY(atan2)
+TENON_BINARY(hypot)       ///< √(x² + y²), without overflow on the way
+TENON_BINARY(copysign)    ///< |x| with the sign of y
 TENON_BINARY(nextafter)   ///< the number next to x on the way to y; has no gradient
 TENON_BINARY(logaddexp)   ///< log(eˣ + eʸ)
 TENON_BINARY(logaddexp2)  ///< log₂(2ˣ + 2ʸ)
@@ -206,14 +207,14 @@ TENON_UNARY(rad2deg)
 
 TENON_UNARY(sigmoid)  ///< 1 / (1 + e⁻ˣ)
 TENON_UNARY(logsigmoid)
-TENON_UNARY(relu)  ///< max(x, 0); the gradient at 0 is 0, NaN stays
-TENON_UNARY(relu6)
+TENON_UNARY(relu)         ///< max(x, 0); the gradient at 0 is 0, NaN stays
+TENON_UNARY(relu6)        ///< the gradient at 0 and 6 is 0
 TENON_UNARY(silu)         ///< x · sigmoid(x)
 TENON_UNARY(mish)         ///< x · tanh(softplus(x)) (Misra 2019)
 TENON_UNARY(selu)         ///< Klambauer et al. 2017
 TENON_UNARY(softsign)     ///< x / (1 + |x|)
 TENON_UNARY(tanhshrink)   ///< x - tanh(x)
-TENON_UNARY(hardsigmoid)  ///< min(max(x + 3, 0), 6) / 6
+TENON_UNARY(hardsigmoid)  ///< min(max(x + 3, 0), 6) / 6; the gradient at both ends is 0
 TENON_UNARY(hardswish)    ///< x · hardsigmoid(x)
 /// x · Φ(x) with the normal distribution Φ, or its approximation by tanh (Hendrycks & Gimpel 2016).
 Tensor gelu(const Tensor& x, bool by_tanh = false);
@@ -228,7 +229,7 @@ Tensor celu(const Tensor& x, double alpha = 1);
 Tensor& celu_(Tensor& x, double alpha = 1);
 /// log(1 + e^(beta x)) / beta.
 Tensor softplus(const Tensor& x, double beta = 1);
-/// x within low .. high, else the nearer end.
+/// x within low .. high, else the nearer end; the gradient at the ends is 0.
 Tensor hardtanh(const Tensor& x, double low = -1, double high = 1);
 /// x outside -lambda .. lambda, else 0.
 Tensor hardshrink(const Tensor& x, double lambda = 0.5);
@@ -244,7 +245,8 @@ Tensor& threshold_(Tensor& x, double limit, double value);
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 Tensor where(const Tensor& condition, const Tensor& x, Scalar y);
 Tensor where(const Tensor& condition, Scalar x, const Tensor& y);
-/// min(max(x, low), high), each where it is given; NaN stays, and the gradient at an end is x's.
+/// min(max(x, low), high), each where it is given; NaN wins. The gradient at a number is 0, at an
+/// element of a tensor half x's and half that's.
 Tensor clamp(const Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high = {});
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high);
 Tensor& clamp_(Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high = {});

@@ -1,0 +1,124 @@
+// Elementwise ops where dtypes and formulas end: kinks, NaN bounds, numbers beyond a dtype, bools. What
+// is expected is PyTorch's, of comparisons NumPy's.
+#include <cmath>
+#include <limits>
+
+#include <tenon/autograd.h>
+#include <tenon/ops.h>
+
+#include "tests/ops/sweep.h"
+#include "tests/support/thrown.h"
+
+namespace tenon::test {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
+
+class ElementwiseEdges : public testing::TestWithParam<std::string> {
+ protected:
+  const Device device_ = device(GetParam());
+  Tensor numbers(const std::vector<double>& values, DType dtype = f32) const {
+    return from_values<double>(values, {static_cast<std::int64_t>(values.size())},
+                               {.dtype = dtype, .device = device_});
+  }
+  Tensor leaf(const std::vector<double>& values) const {
+    Tensor x = numbers(values);
+    x.set_requires_grad();
+    return x;
+  }
+  /// dy/dx at `at`.
+  template <class F>
+  Tensor slopes(F op, const std::vector<double>& at) const {
+    Tensor x = leaf(at);
+    op(x).sum().backward();
+    return x.grad();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ops, ElementwiseEdges, testing::ValuesIn(row_devices()), device_test_name);
+
+TEST_P(ElementwiseEdges, AcoshIsNanBelowOne) {
+  const auto expect_nan = [&](const std::vector<double>& at, DType dtype) {
+    where_stored([&] {
+      for (const double y : reals_of(acosh(numbers(at, dtype))).values) EXPECT_TRUE(std::isnan(y)) << y;
+    });
+  };
+  expect_nan({0.5, -0.5, -1, -3, -5000, -1e8, -1e30, -kInfinity}, f32);
+  expect_nan({-5000, -1e8, -1e16, -1e160}, f64);
+  expect_nan({-5000, -60000}, f16);
+  const auto of = [](const Tensor& x) { return acosh(x); };
+  expect_equals(slopes(of, {-5000, -1e30, 0.5, 1}),
+                Array<float>{{4}, {kNanF, kNanF, kNanF, static_cast<float>(kInfinity)}});
+  expect_equals(slopes(of, {1e30}), Array<float>{{1}, {1e-30f}}, 8);
+}
+
+TEST_P(ElementwiseEdges, Atan2OfWhatIsLarge) {
+  const auto check = [&](const std::vector<double>& y, const std::vector<double>& x, DType dtype) {
+    where_stored([&] {
+      const Reals got = reals_of(atan2(numbers(y, dtype), numbers(x, dtype)));
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        EXPECT_NEAR(got.values[i], std::atan2(y[i], x[i]), dtype == f32 ? 1e-6 : 1e-14)
+            << y[i] << ", " << x[i];
+      }
+    });
+  };
+  check({kInfinity, -kInfinity, kInfinity, 3e38, 3e38, 2e38, 1e-30, 3},
+        {2e38, -3e38, -kInfinity, 2e38, -3.2e38, 3e38, 3e38, 2}, f32);
+  check({kInfinity, -kInfinity, 1.5e308, 3}, {1.7e308, -1.7e308, 1.2e308, 2}, f64);
+}
+
+TEST_P(ElementwiseEdges, Atan2HasNoSlopeAtTheOrigin) {
+  Tensor y = leaf({0, 0, 1e30, 3}), x = leaf({0, -0.0, -1e30, 4});
+  atan2(y, x).sum().backward();
+  expect_equals(y.grad(), Array<float>{{4}, {0, 0, -0.5e-30f, 0.16f}}, 16);
+  expect_equals(x.grad(), Array<float>{{4}, {0, 0, -0.5e-30f, -0.12f}}, 16);
+}
+
+TEST_P(ElementwiseEdges, ANanBoundIsTheResult) {
+  const Tensor x = numbers({0, 5}), nan = numbers({kNan}), one = numbers({1});
+  const Array<float> both{{2}, {kNanF, kNanF}};
+  expect_equals(clamp(x, kNan), both);
+  expect_equals(clamp(x, kNan, 1), both);
+  expect_equals(clamp(x, 0, kNan), both);
+  expect_equals(clamp(x, std::nullopt, kNan), both);
+  expect_equals(clamp(x, nan, one), both);
+  expect_equals(clamp(x, one, nan), both);
+  expect_equals(clamp(numbers({kNan, 5}), 2, 1), Array<float>{{2}, {kNanF, 1}});
+  Tensor y = numbers({0, 5});
+  expect_equals(clamp_(y, kNan, 1), both);
+}
+
+TEST_P(ElementwiseEdges, ErfcHasItsDigits) {
+  std::vector<double> at{9.0055144};
+  for (int i = -8; i < 92; ++i) at.push_back(i * 0.1007);
+  const Tensor x = numbers(at);
+  const std::vector<double> exact = reals_of(x).values, y = reals_of(erfc(x)).values;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    EXPECT_NEAR(y[i], std::erfc(exact[i]), std::erfc(exact[i]) * 12 * 0x1p-24) << exact[i];
+  }
+}
+
+TEST_P(ElementwiseEdges, SlopesAtKinks) {
+  const auto check = [&](auto op, const std::vector<double>& at, const std::vector<float>& expected) {
+    expect_equals(slopes(op, at), Array<float>{{static_cast<std::int64_t>(at.size())}, expected}, 2);
+  };
+  check([](const Tensor& x) { return hardtanh(x); }, {-2, -1, 0.5, 1, 2}, {0, 0, 1, 0, 0});
+  check([](const Tensor& x) { return hardswish(x); }, {-4, -3, 0, 3, 4}, {0, 0, 0.5, 1, 1});
+  check([](const Tensor& x) { return hardsigmoid(x); }, {-3, 3}, {0, 0});
+  check([](const Tensor& x) { return relu6(x); }, {0, 3, 6}, {0, 1, 0});
+  check([](const Tensor& x) { return clamp(x, -1, 1); }, {-2, -1, 0, 1, 2, kNan}, {0, 0, 1, 0, 0, 0});
+  check([](const Tensor& x) { return clamp(x, -1); }, {-1, 1}, {0, 1});
+  check([](const Tensor& x) { return clamp(x, std::nullopt, 1); }, {-1, 1}, {1, 0});
+}
+
+TEST_P(ElementwiseEdges, ATensorThatBoundsSharesTheSlope) {
+  Tensor x = leaf({-1, 0, 1, 3}), low = leaf({-1, -1, 0, 2}), high = leaf({2, 1, 1, 1});
+  clamp(x, low, high).sum().backward();
+  expect_equals(x.grad(), Array<float>{{4}, {0.5, 1, 0.5, 0}});
+  expect_equals(low.grad(), Array<float>{{4}, {0.5, 0, 0, 0}});
+  expect_equals(high.grad(), Array<float>{{4}, {0, 0, 0.5, 1}});
+}
+
+}  // namespace
+}  // namespace tenon::test
