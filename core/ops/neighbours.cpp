@@ -50,9 +50,10 @@ int dimension_of(std::string_view op, const Tensor& y, int dim) {
   return checked_dim(op, dim, y.rank());
 }
 
-/// y[i] + y[i + 1].
+/// y[i] + y[i + 1]; bools count.
 Tensor sums_of_neighbours(const Tensor& y, int dim) {
-  return without_first(y, dim) + without_last(y, dim);
+  const Tensor numbers = y.dtype() == bool_ ? y.to(i64) : y;
+  return without_first(numbers, dim) + without_last(numbers, dim);
 }
 
 }  // namespace

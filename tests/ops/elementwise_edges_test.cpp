@@ -120,5 +120,67 @@ TEST_P(ElementwiseEdges, ATensorThatBoundsSharesTheSlope) {
   expect_equals(high.grad(), Array<float>{{4}, {0, 0, 0.5, 1}});
 }
 
+TEST_P(ElementwiseEdges, BoolsStayBools) {
+  const Tensor a = numbers({0, 0, 1, 1}, bool_), b = numbers({0, 1, 0, 1}, bool_);
+  const Array<bool> either{{4}, {false, true, true, true}}, both{{4}, {false, false, false, true}};
+  expect_equals(a + b, either);
+  expect_equals(maximum(a, b), either);
+  expect_equals(fmax(a, b), either);
+  expect_equals(a * b, both);
+  expect_equals(minimum(a, b), both);
+  expect_equals(fmin(a, b), both);
+  expect_equals(heaviside(a, b), Array<bool>{{4}, {false, true, true, true}});
+  expect_equals(a + true, Array<bool>{{4}, {true, true, true, true}});
+  expect_equals(a * 1, Array<std::int64_t>{{4}, {0, 0, 1, 1}});
+  expect_equals(trapezoid(a, 2.0), Array<float>{{}, {3}});
+  Tensor c = a.clone();
+  expect_equals(c += b, either);
+  const Thrown refused =
+      invalid_argument("[sub] takes numbers, not two bools (logical_xor tells where they differ)");
+  EXPECT_EQ(thrown([&] { a - b; }), refused);
+  EXPECT_EQ(thrown([&] { true - b; }), refused);
+  EXPECT_EQ(thrown([&] { c -= b; }), refused);
+}
+
+TEST_P(ElementwiseEdges, IntegersCompareWithNumbersBeyondThem) {
+  const auto check = [&](const Tensor& x, Scalar y, bool less) {
+    const std::vector<bool> yes(static_cast<std::size_t>(x.numel()), true);
+    const Array<bool> smaller{x.shape(), std::vector<bool>(yes.size(), less)},
+        greater{x.shape(), std::vector<bool>(yes.size(), !less)}, all{x.shape(), yes},
+        none{x.shape(), std::vector<bool>(yes.size(), false)};
+    expect_equals(x < y, smaller);
+    expect_equals(x <= y, smaller);
+    expect_equals(x > y, greater);
+    expect_equals(x >= y, greater);
+    expect_equals(x == y, none);
+    expect_equals(x != y, all);
+    expect_equals(y > x, smaller);
+    expect_equals(y <= x, greater);
+  };
+  where_stored([&] { check(numbers({0, 1, 255}, u8), -1, false); });
+  where_stored([&] { check(numbers({0, 1, 255}, u8), 256, true); });
+  where_stored([&] { check(numbers({-128, 0, 127}, i8), 1000, true); });
+  where_stored([&] { check(numbers({-128, 0, 127}, i8), -129, false); });
+  where_stored([&] { check(numbers({-5, 5}, i32), std::uint64_t{1} << 63, true); });
+  where_stored([&] { check(numbers({-5, 5}, i64), ~std::uint64_t{0}, true); });
+  where_stored([&] { check(numbers({0, 1e19}, u64), -1, false); });
+  where_stored([&] { check(zeros({0, 2}, {.dtype = u8, .device = device_}), -1, false); });
+  where_stored([&] {
+    Tensor x = numbers({3, 4}, u8);
+    expect_equals(gt_(x, -1), Array<std::uint8_t>{{2}, {1, 1}});
+    expect_equals(x > 255, Array<bool>{{2}, {false, false}});
+  });
+}
+
+TEST_P(ElementwiseEdges, ShiftsCountBoolsAsIntegers) {
+  const Tensor x = numbers({0, 1, 1}, bool_), y = numbers({1, 0, 1}, bool_);
+  expect_equals(x << y, Array<std::int64_t>{{3}, {0, 1, 2}});
+  expect_equals(x >> y, Array<std::int64_t>{{3}, {0, 1, 0}});
+  Tensor z = x.clone();
+  EXPECT_EQ(
+      thrown([&] { bitwise_left_shift_(z, y); }),
+      invalid_argument("[bitwise_left_shift] the result is i64, which bool can't hold; convert first"));
+}
+
 }  // namespace
 }  // namespace tenon::test

@@ -46,7 +46,8 @@ namespace tenon {
     return name(x, y);                                              \
   }
 
-// --- Arithmetic; bool counts as an integer 0 or 1, integers wrap ---
+// --- Arithmetic; integers wrap. bool counts as an integer 0 or 1, but where all operands are bools
+// add is or, mul and, sub an error, and maximum, minimum, fmax, fmin and heaviside stay bool ---
 
 TENON_BINARY(add)
 TENON_BINARY(sub)
@@ -81,7 +82,7 @@ TENON_OPERATOR(-, sub)
 TENON_OPERATOR(*, mul)
 TENON_OPERATOR(/, div)
 TENON_OPERATOR(%, remainder)
-/// x + alpha · y and x - alpha · y; of integers alpha is a whole number.
+/// x + alpha · y and x - alpha · y; of integers alpha is a whole number, bools count as integers.
 Tensor add(const Tensor& x, const Tensor& y, Scalar alpha);
 Tensor sub(const Tensor& x, const Tensor& y, Scalar alpha);
 Tensor& add_(Tensor& x, const Tensor& y, Scalar alpha);
@@ -115,7 +116,7 @@ Tensor round(const Tensor& x, int decimals);
 Tensor& round_(Tensor& x, int decimals);
 TENON_UNARY(frac)  ///< x - trunc(x)
 
-// --- Comparisons give bool; those with NaN are false, but ne ---
+// --- Comparisons give bool; those with NaN are false, but ne. A number may be beyond the dtype ---
 
 TENON_BINARY(lt)
 TENON_BINARY(le)
@@ -143,7 +144,7 @@ struct CloseOptions {
 /// |x - y| <= atol + rtol · |y|, or equal; bool.
 Tensor isclose(const Tensor& x, const Tensor& y, CloseOptions options = {});
 
-// --- Logic: of whether operands are not 0. Bits: of integers and bools ---
+// --- Logic: of whether operands are not 0. Bits: of integers and bools; shifts give integers ---
 
 TENON_BINARY(logical_and)
 TENON_BINARY(logical_or)
