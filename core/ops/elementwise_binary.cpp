@@ -273,6 +273,12 @@ TENON_IN_PLACE(+=, add)
 TENON_IN_PLACE(-=, sub)
 TENON_IN_PLACE(*=, mul)
 TENON_IN_PLACE(/=, div)
+TENON_IN_PLACE(%=, remainder)
+TENON_IN_PLACE(&=, bitwise_and)
+TENON_IN_PLACE(|=, bitwise_or)
+TENON_IN_PLACE(^=, bitwise_xor)
+TENON_IN_PLACE(<<=, bitwise_left_shift)
+TENON_IN_PLACE(>>=, bitwise_right_shift)
 #undef TENON_IN_PLACE
 
 }  // namespace tenon

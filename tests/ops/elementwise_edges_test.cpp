@@ -182,5 +182,22 @@ TEST_P(ElementwiseEdges, ShiftsCountBoolsAsIntegers) {
       invalid_argument("[bitwise_left_shift] the result is i64, which bool can't hold; convert first"));
 }
 
+TEST_P(ElementwiseEdges, OperatorsInPlace) {
+  Tensor x = numbers({13, -6}, i32);
+  const Tensor y = numbers({5, 4}, i32);
+  expect_equals(x %= y, Array<std::int32_t>{{2}, {3, 2}});
+  expect_equals(x <<= y, Array<std::int32_t>{{2}, {96, 32}});
+  expect_equals(x |= y, Array<std::int32_t>{{2}, {101, 36}});
+  expect_equals(x ^= y, Array<std::int32_t>{{2}, {96, 32}});
+  expect_equals(x >>= 3, Array<std::int32_t>{{2}, {12, 4}});
+  expect_equals(x &= 8, Array<std::int32_t>{{2}, {8, 0}});
+  expect_equals(x |= 3, Array<std::int32_t>{{2}, {11, 3}});
+  expect_equals(x ^= 1, Array<std::int32_t>{{2}, {10, 2}});
+  expect_equals(x <<= 1, Array<std::int32_t>{{2}, {20, 4}});
+  expect_equals(x >>= numbers({2, 1}, i32), Array<std::int32_t>{{2}, {5, 2}});
+  expect_equals(x &= numbers({4, 2}, i32), Array<std::int32_t>{{2}, {4, 2}});
+  expect_equals(x %= 3, Array<std::int32_t>{{2}, {1, 2}});
+}
+
 }  // namespace
 }  // namespace tenon::test
