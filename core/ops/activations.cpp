@@ -23,7 +23,7 @@ Value slope_of_exponential(Value a, Value alpha) {
 }
 
 Value clamped(Value a, Value low, Value high) {
-  return select(a < low, low, select(a > high, high, a));
+  return select(a <= low, low, select(a >= high, high, a));
 }
 Value hard_sigmoid(Value a) {
   return clamped(a + 3, number(a, 0), number(a, 6)) * (1.0 / 6);

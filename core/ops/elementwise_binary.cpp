@@ -2,12 +2,31 @@
 #include <limits>
 #include <numbers>
 
+#include "core/base/fail.h"
 #include "core/ops/functions.h"
 #include "core/ops/rule.h"
 
 namespace tenon {
 namespace ops {
 namespace {
+
+Value plus(Value a, Value b) {
+  return a.dtype() == bool_ ? a | b : a + b;
+}
+Value minus(Value a, Value b) {
+  require(a.dtype() != bool_,
+          "[sub] takes numbers, not two bools (logical_xor tells where they differ)");
+  return a - b;
+}
+Value times(Value a, Value b) {
+  return a.dtype() == bool_ ? a & b : a * b;
+}
+Value larger(Value a, Value b) {
+  return a.dtype() == bool_ ? a | b : max(a, b);
+}
+Value smaller(Value a, Value b) {
+  return a.dtype() == bool_ ? a & b : min(a, b);
+}
 
 /// Whether r, a remainder that is not 0, lies on the other side of 0 than b.
 Value other_side(Value r, Value b) {
@@ -62,8 +81,10 @@ Value least_multiple(Value a, Value b) {
   return above_zero(a / common_divisor(a, b) * b);
 }
 
+// A quarter of what is large, so that no sum overflows.
 Value arc(Value y, Value x) {
-  const Value right = angle(abs(y), abs(x));
+  const Value part = select(max(abs(y), abs(x)) > 1, number(y, 0.25), number(y, 1));
+  const Value right = angle(abs(y) * part, abs(x) * part);
   return with_sign(select(is_negative(x), std::numbers::pi - right, right), y);
 }
 
@@ -76,6 +97,11 @@ Value length(Value a, Value b) {
 }
 Value direction(Value a, Value length) {
   return select(length == 0, number(a, 0), a / length);
+}
+
+/// x / (x² + y²) with the length of (x, y); 0 at the origin.
+Value turn(Value x, Value length) {
+  return select(length == 0, number(x, 0), x / length / length);
 }
 
 Value shift(program::Opcode opcode, Value a, Value count) {
@@ -128,9 +154,9 @@ using program::Opcode, program::Value;
   }
 
 // clang-format off
-TENON_BINARY(add, numbers, TENON_FORMULA(a + b))
-TENON_BINARY(sub, numbers, TENON_FORMULA(a - b))
-TENON_BINARY(mul, numbers, TENON_FORMULA(a * b))
+TENON_BINARY(add, alike, TENON_FORMULA(ops::plus(a, b)))
+TENON_BINARY(sub, alike, TENON_FORMULA(ops::minus(a, b)))
+TENON_BINARY(mul, alike, TENON_FORMULA(ops::times(a, b)))
 TENON_BINARY(div, floats, TENON_FORMULA(a / b))
 TENON_BINARY(floor_divide, numbers, TENON_FORMULA(ops::floored_quotient(a, b)),
              TENON_SLOPES(number(a, 0), number(a, 0)))
@@ -140,13 +166,15 @@ TENON_BINARY(remainder, numbers, TENON_FORMULA(ops::floored_remainder(a, b)),
 TENON_BINARY(fmod, numbers, TENON_FORMULA(rem(a, b)))
 TENON_BINARY(gcd, integers, TENON_FORMULA(ops::greatest_divisor(a, b)))
 TENON_BINARY(lcm, integers, TENON_FORMULA(ops::least_multiple(a, b)))
-TENON_BINARY(maximum, numbers, TENON_FORMULA(max(a, b)))
-TENON_BINARY(minimum, numbers, TENON_FORMULA(min(a, b)))
-TENON_BINARY(fmax, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, max(a, b)))))
-TENON_BINARY(fmin, numbers, TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, min(a, b)))))
+TENON_BINARY(maximum, alike, TENON_FORMULA(ops::larger(a, b)))
+TENON_BINARY(minimum, alike, TENON_FORMULA(ops::smaller(a, b)))
+TENON_BINARY(fmax, alike,
+             TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, ops::larger(a, b)))))
+TENON_BINARY(fmin, alike,
+             TENON_FORMULA(select(is_nan(a), b, select(is_nan(b), a, ops::smaller(a, b)))))
 // da = b / (a² + b²), db = -a / (a² + b²)
 TENON_BINARY(atan2, floats, TENON_FORMULA(ops::arc(a, b)),
-             TENON_SLOPES(b / (a * a + b * b), -(a / (a * a + b * b))))
+             TENON_SLOPES(ops::turn(b, ops::length(a, b)), -ops::turn(a, ops::length(a, b))))
 // da = a / y, db = b / y
 TENON_BINARY(hypot, floats, TENON_FORMULA(ops::length(a, b)),
              TENON_SLOPES(ops::direction(a, ops::length(a, b)), ops::direction(b, ops::length(a, b))))
@@ -167,7 +195,7 @@ TENON_BINARY(logaddexp2, floats,
 TENON_BINARY(xlogy, floats, TENON_FORMULA(select((a == 0) & (b == b), number(a, 0), a * log(b))),
              TENON_SLOPES(select((a == 0) & (b <= 0), number(a, 0), log(b)), a / b))
 TENON_BINARY(ldexp, floats, TENON_FORMULA(a * exp2(b)))
-TENON_BINARY(heaviside, numbers,
+TENON_BINARY(heaviside, alike,
              TENON_FORMULA(select(a < 0, number(a, 0), select(a == 0, b, select(a > 0, number(a, 1), a)))),
              TENON_SLOPES(number(a, 0), select(a == 0, number(a, 1), number(a, 0))))
 TENON_BINARY(nextafter, floats, TENON_FORMULA(ops::next_after(a, b)),
@@ -186,9 +214,9 @@ TENON_BINARY(logical_xor, truth, TENON_FORMULA(a ^ b))
 TENON_BINARY(bitwise_and, bits, TENON_FORMULA(a & b))
 TENON_BINARY(bitwise_or, bits, TENON_FORMULA(a | b))
 TENON_BINARY(bitwise_xor, bits, TENON_FORMULA(a ^ b))
-TENON_BINARY(bitwise_left_shift, bits,
+TENON_BINARY(bitwise_left_shift, integers,
              TENON_FORMULA(select(ops::within_width(a, b), ops::shift(Opcode::shl, a, b), number(a, 0))))
-TENON_BINARY(bitwise_right_shift, bits, TENON_FORMULA(ops::shifted_right(a, b)))
+TENON_BINARY(bitwise_right_shift, integers, TENON_FORMULA(ops::shifted_right(a, b)))
 
 static constexpr ops::Rule div_trunc_rule{"div", ops::Computes::numbers,
                                           TENON_FORMULA(ops::truncated_quotient(a, b))};
@@ -245,6 +273,12 @@ TENON_IN_PLACE(+=, add)
 TENON_IN_PLACE(-=, sub)
 TENON_IN_PLACE(*=, mul)
 TENON_IN_PLACE(/=, div)
+TENON_IN_PLACE(%=, remainder)
+TENON_IN_PLACE(&=, bitwise_and)
+TENON_IN_PLACE(|=, bitwise_or)
+TENON_IN_PLACE(^=, bitwise_xor)
+TENON_IN_PLACE(<<=, bitwise_left_shift)
+TENON_IN_PLACE(>>=, bitwise_right_shift)
 #undef TENON_IN_PLACE
 
 }  // namespace tenon

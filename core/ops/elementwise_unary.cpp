@@ -128,7 +128,7 @@ TENON_UNARY(sinh, wide, TENON_FORMULA(ops::sinh(a)), TENON_SLOPES(ops::cosh(a)))
 TENON_UNARY(cosh, wide, TENON_FORMULA(ops::cosh(a)), TENON_SLOPES((expm1(a) - expm1(-a)) * 0.5))
 TENON_UNARY(tanh, floats, TENON_FORMULA(tanh(a)))
 TENON_UNARY(asinh, floats, TENON_FORMULA(ops::asinh(a)), TENON_SLOPES(1 / sqrt(a * a + 1)))
-TENON_UNARY(acosh, floats, TENON_FORMULA(ops::acosh(a)), TENON_SLOPES(1 / sqrt((a - 1) * (a + 1))))
+TENON_UNARY(acosh, floats, TENON_FORMULA(ops::acosh(a)), TENON_SLOPES(1 / (sqrt(a - 1) * sqrt(a + 1))))
 TENON_UNARY(atanh, floats, TENON_FORMULA(ops::atanh(a)), TENON_SLOPES(1 / ((1 - a) * (1 + a))))
 TENON_UNARY(sinc, floats, TENON_FORMULA(ops::normalised_sine(a)),
             TENON_SLOPES(ops::slope_of_normalised_sine(a)))

@@ -46,11 +46,14 @@ Value atan(Value x) {
   return with_sign(angle(abs(x), number(x, 1)), x);
 }
 
-/// erfc(x) = exp(-x²) R(x) / (1 + 2x) for x >= 1/2, of which R is a polynomial's.
+/// erfc(x) = exp(-x²) R(x) / (1 + 2x) for x >= 1/2, of which R is a polynomial's; what x² is rounded
+/// by would be lost digits of exp.
 static Value upper_erfc(Value x) {
   const Value far = min(max(x, 0.5), is_double(x) ? 28.0 : 11.0);
   const Value scaled = evaluate(program::polynomial::erfc_scaled, (far - 4) / (far + 4));
-  return exp(-(far * far)) * (scaled / (1 + 2 * far));
+  const program::Pair square = program::two_product(far, far);
+  const Value bell = exp(-square.hi);
+  return (bell - bell * square.lo) * (scaled / (1 + 2 * far));
 }
 
 // Below 1/2 nothing is lost by the difference.
@@ -101,10 +104,10 @@ Value asinh(Value x) {
   return with_sign(select(size > large(x), log_twice(size), near), x);
 }
 
-// log(x + √(x² - 1)) = log1p(t + √(2t + t²)) with t = x - 1; NaN below 1.
+// log(x + √(x² - 1)) = log1p(t + √t √(t + 2)) with t = x - 1; NaN below 1.
 Value acosh(Value x) {
   const Value t = min(x, large(x)) - 1;
-  return select(x > large(x), log_twice(x), log1p(t + sqrt(t * (t + 2))));
+  return select(x > large(x), log_twice(x), log1p(t + sqrt(t) * sqrt(t + 2)));
 }
 
 // log1p(2a / (1 - a)) / 2 with a = |x|; NaN beyond 1.

@@ -46,7 +46,8 @@ namespace tenon {
     return name(x, y);                                              \
   }
 
-// --- Arithmetic; bool counts as an integer 0 or 1, integers wrap ---
+// --- Arithmetic; integers wrap. bool counts as an integer 0 or 1, but where all operands are bools
+// add is or, mul and, sub an error, and maximum, minimum, fmax, fmin and heaviside stay bool ---
 
 TENON_BINARY(add)
 TENON_BINARY(sub)
@@ -61,14 +62,15 @@ TENON_BINARY(fmod)  ///< x - y · trunc(x / y), of x's sign, as C's
 /// it wraps.
 TENON_BINARY(gcd)
 TENON_BINARY(lcm)
-TENON_BINARY(pow)       ///< integers wrap; to a negative power they give the whole part, 0 where x is 0
-TENON_BINARY(maximum)   ///< NaN wins
-TENON_BINARY(minimum)   ///< NaN wins
-TENON_BINARY(fmax)      ///< NaN loses
-TENON_BINARY(fmin)      ///< NaN loses
-TENON_BINARY(atan2)     ///< the angle of the point (y, x), in -π .. π: atan2(y, x)
-TENON_BINARY(hypot)     ///< √(x² + y²), without overflow on the way
-TENON_BINARY(copysign)  ///< |x| with the sign of y
+TENON_BINARY(pow)      ///< integers wrap; to a negative power they give the whole part, 0 where x is 0
+TENON_BINARY(maximum)  ///< NaN wins
+TENON_BINARY(minimum)  ///< NaN wins
+TENON_BINARY(fmax)     ///< NaN loses
+TENON_BINARY(fmin)     ///< NaN loses
+/// The angle of the point (y, x), in -π .. π: atan2(y, x); the gradient at the origin is 0.
+TENON_BINARY(atan2)
+TENON_BINARY(hypot)       ///< √(x² + y²), without overflow on the way
+TENON_BINARY(copysign)    ///< |x| with the sign of y
 TENON_BINARY(nextafter)   ///< the number next to x on the way to y; has no gradient
 TENON_BINARY(logaddexp)   ///< log(eˣ + eʸ)
 TENON_BINARY(logaddexp2)  ///< log₂(2ˣ + 2ʸ)
@@ -80,7 +82,7 @@ TENON_OPERATOR(-, sub)
 TENON_OPERATOR(*, mul)
 TENON_OPERATOR(/, div)
 TENON_OPERATOR(%, remainder)
-/// x + alpha · y and x - alpha · y; of integers alpha is a whole number.
+/// x + alpha · y and x - alpha · y; of integers alpha is a whole number, bools count as integers.
 Tensor add(const Tensor& x, const Tensor& y, Scalar alpha);
 Tensor sub(const Tensor& x, const Tensor& y, Scalar alpha);
 Tensor& add_(Tensor& x, const Tensor& y, Scalar alpha);
@@ -114,7 +116,7 @@ Tensor round(const Tensor& x, int decimals);
 Tensor& round_(Tensor& x, int decimals);
 TENON_UNARY(frac)  ///< x - trunc(x)
 
-// --- Comparisons give bool; those with NaN are false, but ne ---
+// --- Comparisons give bool; those with NaN are false, but ne. A number may be beyond the dtype ---
 
 TENON_BINARY(lt)
 TENON_BINARY(le)
@@ -142,7 +144,7 @@ struct CloseOptions {
 /// |x - y| <= atol + rtol · |y|, or equal; bool.
 Tensor isclose(const Tensor& x, const Tensor& y, CloseOptions options = {});
 
-// --- Logic: of whether operands are not 0. Bits: of integers and bools ---
+// --- Logic: of whether operands are not 0. Bits: of integers and bools; shifts give integers ---
 
 TENON_BINARY(logical_and)
 TENON_BINARY(logical_or)
@@ -206,14 +208,14 @@ TENON_UNARY(rad2deg)
 
 TENON_UNARY(sigmoid)  ///< 1 / (1 + e⁻ˣ)
 TENON_UNARY(logsigmoid)
-TENON_UNARY(relu)  ///< max(x, 0); the gradient at 0 is 0, NaN stays
-TENON_UNARY(relu6)
+TENON_UNARY(relu)         ///< max(x, 0); the gradient at 0 is 0, NaN stays
+TENON_UNARY(relu6)        ///< the gradient at 0 and 6 is 0
 TENON_UNARY(silu)         ///< x · sigmoid(x)
 TENON_UNARY(mish)         ///< x · tanh(softplus(x)) (Misra 2019)
 TENON_UNARY(selu)         ///< Klambauer et al. 2017
 TENON_UNARY(softsign)     ///< x / (1 + |x|)
 TENON_UNARY(tanhshrink)   ///< x - tanh(x)
-TENON_UNARY(hardsigmoid)  ///< min(max(x + 3, 0), 6) / 6
+TENON_UNARY(hardsigmoid)  ///< min(max(x + 3, 0), 6) / 6; the gradient at both ends is 0
 TENON_UNARY(hardswish)    ///< x · hardsigmoid(x)
 /// x · Φ(x) with the normal distribution Φ, or its approximation by tanh (Hendrycks & Gimpel 2016).
 Tensor gelu(const Tensor& x, bool by_tanh = false);
@@ -228,7 +230,7 @@ Tensor celu(const Tensor& x, double alpha = 1);
 Tensor& celu_(Tensor& x, double alpha = 1);
 /// log(1 + e^(beta x)) / beta.
 Tensor softplus(const Tensor& x, double beta = 1);
-/// x within low .. high, else the nearer end.
+/// x within low .. high, else the nearer end; the gradient at the ends is 0.
 Tensor hardtanh(const Tensor& x, double low = -1, double high = 1);
 /// x outside -lambda .. lambda, else 0.
 Tensor hardshrink(const Tensor& x, double lambda = 0.5);
@@ -244,7 +246,8 @@ Tensor& threshold_(Tensor& x, double limit, double value);
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 Tensor where(const Tensor& condition, const Tensor& x, Scalar y);
 Tensor where(const Tensor& condition, Scalar x, const Tensor& y);
-/// min(max(x, low), high), each where it is given; NaN stays, and the gradient at an end is x's.
+/// min(max(x, low), high), each where it is given; NaN wins. The gradient at a number is 0, at an
+/// element of a tensor half x's and half that's.
 Tensor clamp(const Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high = {});
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high);
 Tensor& clamp_(Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high = {});

@@ -187,14 +187,20 @@ class Tensor {
   /// Takes the elements of `src`, broadcast and converted, from any device.
   Tensor& copy_(const Tensor& src);
   Tensor& fill_(Scalar value);
-  Tensor& operator+=(const Tensor& other);
-  Tensor& operator-=(const Tensor& other);
-  Tensor& operator*=(const Tensor& other);
-  Tensor& operator/=(const Tensor& other);
-  Tensor& operator+=(Scalar other);
-  Tensor& operator-=(Scalar other);
-  Tensor& operator*=(Scalar other);
-  Tensor& operator/=(Scalar other);
+#define TENON_IN_PLACE(symbol)                   \
+  Tensor& operator symbol(const Tensor & other); \
+  Tensor& operator symbol(Scalar other);
+  TENON_IN_PLACE(+=)
+  TENON_IN_PLACE(-=)
+  TENON_IN_PLACE(*=)
+  TENON_IN_PLACE(/=)
+  TENON_IN_PLACE(%=)
+  TENON_IN_PLACE(&=)
+  TENON_IN_PLACE(|=)
+  TENON_IN_PLACE(^=)
+  TENON_IN_PLACE(<<=)
+  TENON_IN_PLACE(>>=)
+#undef TENON_IN_PLACE
 
   // --- Reductions; without dims over all. A negative dim counts from the end ---
 
