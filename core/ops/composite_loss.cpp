@@ -2,9 +2,10 @@
 //
 //   Σ q (log S - (x - m)) = A log S - B,   S = Σ exp(x - m), A = Σ q, B = Σ q (x - m),
 //
-// so it is three launches: m, the sums of each row, the sum over rows. Class indices take a GATHER too,
-// which alone can tell of one that is no class, and their mean a quotient, since it is over the weights
-// of what counts. Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
+// so it is three launches: m, the sums of each row, the sum over rows. Where class indices are weighed
+// or ignored, a GATHER tells of one that is no class, and their mean takes a quotient, since it is over
+// the weights of what counts. Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
+#include <limits>
 #include <numeric>
 
 #include <tenon/ops.h>
@@ -64,9 +65,11 @@ struct Rows {
   Tensor target;        // (N, 1, ...) class indices, or probabilities of x's shape
   Tensor weight = {};   // (C, 1, ...)
   bool batched = true;  // else x was (C,)
-  std::int64_t ignored = 0;
+  std::optional<std::int64_t> ignored = {};
 
   bool has_indices() const { return is_integer(target.dtype()); }
+  /// Class indices whose range is checked; those of others give NaN.
+  bool are_checked() const { return has_indices() && (ignored || weight.defined()); }
   std::int64_t classes() const { return x.size(1); }
   /// What class indices are compared in.
   DType counter() const { return size_of(target.dtype()) < 4 || target.dtype() == i32 ? i32 : i64; }
@@ -75,7 +78,7 @@ struct Rows {
 };
 
 Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, const Tensor& weight,
-             std::int64_t ignored) {
+             std::optional<std::int64_t> ignored) {
   const Tensor both[] = {given, target};
   common_device(op, both);
   require(is_floating(given.dtype()), "[{}] x is {}, not floating", op, name(given.dtype()));
@@ -118,10 +121,16 @@ Value index_of(Formula& f, const Rows& rows) {
 
 /// `value` where the row's index counts, else `other`.
 Value counted(Formula& f, const Rows& rows, Value value, Value other) {
-  return select(index_of(f, rows) == static_cast<double>(rows.ignored), other, value);
+  if (!rows.ignored) return value;
+  return select(index_of(f, rows) == static_cast<double>(*rows.ignored), other, value);
 }
+/// The same of 0 for what is ignored, and NaN for what is no class and is not checked.
 Value counted(Formula& f, const Rows& rows, Value value) {
-  return rows.has_indices() ? counted(f, rows, value, f.constant(0)) : value;
+  if (!rows.has_indices()) return value;
+  if (rows.are_checked()) return counted(f, rows, value, f.constant(0));
+  const Value index = index_of(f, rows);
+  const Value bad = (index < 0.0) | (index >= static_cast<double>(rows.classes()));
+  return select(bad, f.constant(std::numeric_limits<double>::quiet_NaN()), value);
 }
 
 /// Each row's class, or the first where it is ignored.
@@ -173,13 +182,14 @@ Weighed weighed(Formula& f, const Setting& s, const Rows& rows, const Tensor& cl
   return {smooth * weight, target * weight};
 }
 
-/// The greatest of each row. A target that is no class is a fault; who is ignored counts as class 0.
+/// The greatest of each row. Of targets that are checked, one that is no class is a fault; who is
+/// ignored counts as class 0.
 Tensor greatest_of(const Setting& s, const Rows& rows) {
   Formula f(rows.x.dtype());
   f.output(f.raw(rows.x));
-  if (rows.has_indices()) f.output(class_of(f, rows));
+  if (rows.are_checked()) f.output(class_of(f, rows));
   const std::vector<Tensor> found = f.fold_all(kCrossEntropy, s.fold, TENON_REDUCE_MAX);
-  if (rows.has_indices()) at_classes(kCrossEntropy, rows, found[1]);
+  if (rows.are_checked()) at_classes(kCrossEntropy, rows, found[1]);
   return found[0];
 }
 
@@ -197,7 +207,7 @@ std::vector<Tensor> row_sums(const Setting& s, const Rows& rows, const Tensor& g
 }
 
 bool mean_is_weighted(const Setting& s, const Rows& rows) {
-  return s.reduction == LossReduction::mean && (rows.has_indices() || numel(s.fold.kept) == 0);
+  return s.reduction == LossReduction::mean && (rows.are_checked() || numel(s.fold.kept) == 0);
 }
 
 Reduced loss_of(const Setting& s, const Rows& rows, const std::vector<Tensor>& sums) {
@@ -245,7 +255,7 @@ struct Backward {
   Setting setting;
   autograd::Saved x, target;
   Tensor row_weight;  // of Rows
-  std::int64_t ignored;
+  std::optional<std::int64_t> ignored;
   Tensor greatest;
   std::vector<Tensor> sums;
   Tensor mean_weight;
@@ -286,7 +296,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
   const double smoothing = options.label_smoothing;
   require(smoothing >= 0 && smoothing <= 1, "[cross_entropy] label_smoothing {} is not in [0, 1]",
           smoothing);
-  require(rows.has_indices() || options.ignore_index < 0,
+  require(rows.has_indices() || !options.ignore_index,
           "[cross_entropy] ignore_index is a class; the target is probabilities");
   const ops::Setting setting{ops::fold_over(rows.x.shape(), 0b10, true), options.reduction, smoothing};
   const Tensor loss = ops::recorded_cross_entropy(setting, rows);

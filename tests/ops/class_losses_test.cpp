@@ -170,11 +170,14 @@ TEST_P(ClassLossesOn, WhatIsNoClassIsAnError) {
   };
   for (const int index : {3, -1, -3, 255}) {
     const Tensor t = tensor({0, index}, {.dtype = i32, .device = device_});
-    EXPECT_EQ(told([&] { cross_entropy(x, t); }), wrong("cross_entropy", index, 1, 1));
+    EXPECT_EQ(told([&] { cross_entropy(x, t, {.ignore_index = -100}); }),
+              wrong("cross_entropy", index, 1, 1));
     EXPECT_EQ(told([&] { cross_entropy(x, t, {.weight = w, .reduction = LossReduction::none}); }),
               wrong("cross_entropy", index, 1, 1));
     EXPECT_EQ(told([&] { nll_loss(x, t, {.ignore_index = 0}); }), wrong("nll_loss", index, 1, 1));
-    EXPECT_EQ(told([&] { cross_entropy(row, t.select(0, 1)); }), wrong("cross_entropy", index, 0, 0));
+    EXPECT_EQ(told([&] { cross_entropy(row, t.select(0, 1), {.weight = w}); }),
+              wrong("cross_entropy", index, 0, 0));
+    EXPECT_TRUE(std::isnan(cross_entropy(x, t).item<float>()));
     EXPECT_EQ(told([&] { nll_loss(row, t.select(0, 1)); }), wrong("nll_loss", index, 0, 0));
   }
   EXPECT_EQ(told([&] { cross_entropy(x, tensor({-100, 0}, here_), {.ignore_index = 0}); }),
@@ -190,7 +193,7 @@ TEST_P(ClassLossesOn, EveryOptionIsDifferentiableTwice) {
   for (const Tensor& weight : {Tensor(), tensor(kWeights, here_)}) {
     for (const double smoothing : {0.0, 0.3}) {
       for (const LossReduction how : {LossReduction::none, LossReduction::mean, LossReduction::sum}) {
-        for (const std::int64_t ignored : {-100, 2}) {
+        for (const std::optional<std::int64_t> ignored : {std::optional<std::int64_t>(), {-100}, {2}}) {
           const auto of_classes = [&](std::span<const Tensor> in) {
             return cross_entropy(in[0], t, {weight, ignored, how, smoothing});
           };
@@ -198,7 +201,7 @@ TEST_P(ClassLossesOn, EveryOptionIsDifferentiableTwice) {
                     "");
         }
         const auto of_parts = [&](std::span<const Tensor> in) {
-          return cross_entropy(in[0], in[1], {weight, -100, how, smoothing});
+          return cross_entropy(in[0], in[1], {weight, {}, how, smoothing});
         };
         EXPECT_EQ(autograd::gradgradcheck(of_parts, std::vector{x.clone().set_requires_grad(),
                                                                 p.clone().set_requires_grad()}),
@@ -227,11 +230,14 @@ TEST_P(ClassLossesOn, Launches) {
   if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
   const Tensor x = tensor_of(draw({4, 3}, {}, f32, 1), f32, device_).set_requires_grad();
   const Tensor t = targets(x), w = weights(x), p = softmax(x.detach(), 1);
-  // Three over the rows; and for indices the check, and a mean's quotient.
+  // Three over the rows; where indices are ignored or weighed the check, and a mean's quotient.
   EXPECT_EQ(launches([&] { cross_entropy(x, p); }), 3);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::none}); }), 4);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::sum}); }), 4);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t); }), 5);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.label_smoothing = 0.1}); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::none}); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::sum}); }), 3);
+  EXPECT_EQ(
+      launches([&] { cross_entropy(x, t, {.ignore_index = 0, .reduction = LossReduction::sum}); }), 4);
   EXPECT_EQ(
       launches([&] { cross_entropy(x, t, {.weight = w, .ignore_index = 0, .label_smoothing = 0.1}); }),
       5);

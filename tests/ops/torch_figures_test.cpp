@@ -167,12 +167,13 @@ Op composite(const std::string& name) {
   const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
   CrossEntropyOptions options{.reduction = reduction_in(name), .label_smoothing = has("0.3") ? 0.3 : 0};
   if (name.ends_with(" 0")) options.ignore_index = 0;
+  if (has("default")) options.ignore_index = -100;
   return [options, is_nll = has("nll_loss"), of_parts = has("probabilities"),
           is_weighted = has("weighted"), is_ignored = has("default")](const Tensors& x) {
     CrossEntropyOptions own = options;
     if (is_weighted) own.weight = weight(x[0]);
     const Tensor t = of_parts ? x[1] : is_ignored ? target_with_ignored(x[0]) : target(x[0]);
-    if (is_nll) return nll_loss(x[0], t, {own.weight, own.ignore_index, own.reduction});
+    if (is_nll) return nll_loss(x[0], t, {own.weight, own.ignore_index.value_or(-100), own.reduction});
     return cross_entropy(x[0], t, own);
   };
 }

@@ -44,13 +44,14 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& opt
 
 struct CrossEntropyOptions {
   Tensor weight = {};
-  std::int64_t ignore_index = -100;  ///< of class indices
+  std::optional<std::int64_t> ignore_index = {};  ///< of class indices; PyTorch's is -100
   LossReduction reduction = LossReduction::mean;
   double label_smoothing = 0;  ///< 0 .. 1: so much of each target is spread over all classes
 };
 /// -Σ weight · target · log softmax(x) over the classes of x, (N, C, ...) or (C,). The target is class
-/// indices, (N, ...) or (), as nll_loss has them, or probabilities of x's shape, whose mean is over
-/// rows.
+/// indices, (N, ...) or (), or probabilities of x's shape. With weights or an ignore_index the mean of
+/// indices is over the weights of what counts, and a target that is no class is an error, as nll_loss
+/// has it. Without either it gives NaN, and the mean is over rows: three launches, not five.
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
 
 /// x with each element 0 with probability p, the others divided by 1 - p; x itself unless `training`.

@@ -290,7 +290,9 @@ template <class F, std::same_as<Tensor>... X>
   requires std::is_invocable_r_v<program::Value, F, std::conditional_t<true, program::Value, X>...>
 Tensor elementwise(F&& f, const X&... x) {
   program::Builder builder;
-  const std::array<program::Value, sizeof...(X)> inputs{builder.input(x.dtype())...};
+  // An undefined tensor is refused below, in the name of this function.
+  const std::array<program::Value, sizeof...(X)> inputs{
+      builder.input(x.defined() ? x.dtype() : default_dtype())...};
   builder.output(std::apply(f, inputs));
   const Tensor tensors[] = {x...};
   return elementwise(builder.build(), tensors).front();
