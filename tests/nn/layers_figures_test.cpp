@@ -69,7 +69,8 @@ class LayerFigures : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(LayerFigures, OfBatchNormInTwoStepsOfTrainingAndInUse) {
-  for (const Json& row : figures("layers")["batch_norm"]) {
+  const Json all = figures("layers");
+  for (const Json& row : all["batch_norm"]) {
     const auto extents = row["shape"].get<std::vector<std::int64_t>>();
     const Shape shape(Dims{std::span(extents)});
     for (const DType dtype : figure_dtypes(device(GetParam()))) {

@@ -200,7 +200,7 @@ TEST_P(WritingOver, AView) {
 }
 
 TEST_P(WritingOver, AnOperandBelowIt) {
-  const std::int64_t m = element_count(form_.y), n = element_count(form_.x);
+  const std::int64_t m = numel(form_.y), n = numel(form_.x);
   const Tensor memory = arange(1 + std::max(m, n), {.dtype = f32, .device = device_});
   Tensor x = memory.slice(0, {.stop = n}).view(form_.x);
   const Tensor y = memory.slice(0, {.start = 1, .stop = 1 + m}).view(form_.y);

@@ -1,6 +1,7 @@
 // Layers with parameters or a mode.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 
 #include <tenon/nn/module.h>
@@ -77,6 +78,8 @@ struct LayerNormOptions {
 class LayerNorm : public Layer<LayerNorm> {
  public:
   explicit LayerNorm(const Shape& shape, LayerNormOptions options = {});
+  explicit LayerNorm(std::initializer_list<std::int64_t> shape, LayerNormOptions options = {})
+      : LayerNorm(Shape(shape), options) {}
   Tensor forward(const Tensor& x) const;
   Parameter weight, bias;  ///< of `shape`; undefined where there are none
 
