@@ -201,6 +201,12 @@ TEST_P(ElementwiseOptionsCases, PlusIsACopy) {
   expect_equals(x, Array<float>{{2}, {1, 2}});
 }
 
+TEST_P(ElementwiseOptionsCases, BoolsAreShiftedAsIntegers) {
+  const Tensor yes = numbers({1, 0}, bool_);
+  expect_equals(yes << yes, Array<std::int64_t>{{2}, {2, 0}});
+  expect_equals(yes >> yes, Array<std::int64_t>{{2}, {0, 0}});
+}
+
 TEST_P(ElementwiseOptionsCases, IntegersHaveNoNan) {
   Tensor x = numbers({1, 2}, i32);
   expect_equals(nan_to_num_(x, {.nan = 7}), Array<std::int32_t>{{2}, {1, 2}});
