@@ -134,14 +134,15 @@ TEST_P(ClassLossesOn, LargeLogits) {
   EXPECT_EQ(cross_entropy(logits, tensor({1}, here_)).item<double>(), 1000);
 }
 
-TEST_P(ClassLossesOn, MinusHundredIsIgnoredUnlessToldOtherwise) {
+TEST_P(ClassLossesOn, WhatIsIgnoredCountsAsNone) {
   const Tensor x = tensor(List{1, 2, 3, 4, 5, 7}, here_).view({2, 3}), t = tensor({-100, 0}, here_);
   EXPECT_NEAR(nll_loss(x, t).item<double>(), -4, 1e-12);
-  EXPECT_NEAR(cross_entropy(x, t).item<double>(), std::log(1 + std::exp(1.0) + std::exp(3.0)), 1e-12);
+  EXPECT_NEAR(cross_entropy(x, t, {.ignore_index = -100}).item<double>(),
+              std::log(1 + std::exp(1.0) + std::exp(3.0)), 1e-12);
   const Tensor all = tensor({-100, -100}, here_),
                nothing = zeros({0}, {.dtype = i64, .device = device_});
   for (const auto loss : {+[](const Tensor& a, const Tensor& b, LossReduction how) {
-                            return cross_entropy(a, b, {.reduction = how});
+                            return cross_entropy(a, b, {.ignore_index = -100, .reduction = how});
                           },
                           +[](const Tensor& a, const Tensor& b, LossReduction how) {
                             return nll_loss(a, b, {.reduction = how});

@@ -276,8 +276,8 @@ TENON_OPTIONS(UniqueOptions, make<bool>(), make<bool>(), make<bool>(), make<std:
 TENON_OPTIONS(CovOptions, make<double>(), make<Maybe>(), make<Maybe>())
 TENON_OPTIONS(PadOptions, make<Pad>(), make<Scalar>())
 TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>())
-TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>(),
-              make<double>())
+TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::optional<std::int64_t>>(),
+              make<LossReduction>(), make<double>())
 TENON_OPTIONS(AttentionOptions, make<Maybe>(), make<bool>(), make<std::optional<double>>(),
               make<double>())
 TENON_OPTIONS(random::UniformOptions, make<double>(), make<double>())
