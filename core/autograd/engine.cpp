@@ -221,31 +221,30 @@ class Engine {
 };
 
 /// The gradient to begin with: what was given, or 1 for a single element.
-Tensor first_gradient(const Tensor& y, const Tensor& given) {
-  require(y.requires_grad(),
-          "[backward] the tensor does not depend on anything that requires a gradient");
+Tensor first_gradient(std::string_view op, const Tensor& y, const Tensor& given) {
+  require(y.requires_grad(), "[{}] the tensor does not depend on anything that requires a gradient",
+          op);
   if (given.defined()) {
-    require(given.shape() == y.shape(), "[backward] the gradient's shape {} is not the tensor's {}",
+    require(given.shape() == y.shape(), "[{}] the gradient's shape {} is not the tensor's {}", op,
             to_string(given.shape()), to_string(y.shape()));
-    require(given.device() == y.device(), "[backward] the gradient is on {}, the tensor on {}",
+    require(given.device() == y.device(), "[{}] the gradient is on {}, the tensor on {}", op,
             given.device().name(), y.device().name());
     return given.dtype() == y.dtype() ? given : given.to(y.dtype());
   }
-  require(y.numel() == 1,
-          "[backward] the tensor has shape {}: give a gradient, or reduce it to one element",
-          to_string(y.shape()));
+  require(y.numel() == 1, "[{}] the tensor has shape {}: give a gradient, or reduce it to one element",
+          op, to_string(y.shape()));
   return ones_like(y);
 }
 
-void run_backward(Engine& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
-                  bool create_graph) {
+void run_backward(std::string_view op, Engine& engine, std::span<const Tensor> outputs,
+                  std::span<const Tensor> gradients, bool create_graph) {
   const MemoryTag tag("gradients");
   const AutocastGuard autocast({.enabled = false});
   std::optional<NoGrad> guard;
   if (!create_graph) guard.emplace();
   std::vector<Tensor> first;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    first.push_back(first_gradient(outputs[i], i < gradients.size() ? gradients[i] : Tensor()));
+    first.push_back(first_gradient(op, outputs[i], i < gradients.size() ? gradients[i] : Tensor()));
   }
   engine.run(outputs, first);
 }
@@ -256,13 +255,13 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
                          std::span<const Tensor> gradients, GradOptions options) {
   require(gradients.empty() || gradients.size() == outputs.size(), "[grad] {} outputs and {} gradients",
           outputs.size(), gradients.size());
-  for (const Tensor& x : inputs) {
-    require(x.requires_grad(), "[grad] an input of shape {} does not require a gradient",
-            to_string(x.shape()));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    require(inputs[i].requires_grad(), "[grad] input {} of shape {} does not require a gradient", i,
+            to_string(inputs[i].shape()));
   }
   Engine engine(options.retain_graph.value_or(options.create_graph));
   engine.capture(inputs);
-  run_backward(engine, outputs, gradients, options.create_graph);
+  run_backward("grad", engine, outputs, gradients, options.create_graph);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     require(options.allow_unused || engine.captured[i].defined(),
             "[grad] the outputs don't depend on input {} of shape {}; allow_unused gives it an "
@@ -278,7 +277,7 @@ namespace tenon {
 
 void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
   autograd::Engine engine(retain_graph || create_graph);
-  autograd::run_backward(engine, {this, 1}, {&gradient, 1}, create_graph);
+  autograd::run_backward("backward", engine, {this, 1}, {&gradient, 1}, create_graph);
 }
 
 }  // namespace tenon

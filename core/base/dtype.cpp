@@ -3,6 +3,7 @@
 #include <tenon/plugin.h>
 
 #include <atomic>
+#include <ostream>
 
 #include "core/base/fail.h"
 
@@ -12,6 +13,10 @@ namespace tenon {
   static_assert(static_cast<int>(DType::name) == TENON_DTYPE_##NAME);
 #include <tenon/dtypes.def>
 #undef TENON_DTYPE
+
+std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << name(dtype);
+}
 
 std::string_view name(DType dtype) {
   switch (dtype) {

@@ -50,10 +50,14 @@ std::int64_t Scalar::to_int64() const {
 }
 
 bool Scalar::fits(DType dtype) const {
-  if (is_floating_ || is_bool_ || !is_integer(dtype)) return true;
+  if (is_bool_ || !is_integer(dtype)) return true;
+  const int width = static_cast<int>(size_of(dtype)) * 8 - (is_signed_integer(dtype) ? 1 : 0);
+  if (is_floating_) {
+    const double top = std::ldexp(1, width), whole = std::trunc(floating_);
+    return whole < top && whole >= (is_signed_integer(dtype) ? -top : 0);
+  }
   if (is_unsigned_ && integer_ < 0) return dtype == u64;  // beyond the signed range
   if (dtype == u64) return integer_ >= 0;
-  const int width = static_cast<int>(size_of(dtype)) * 8 - (is_signed_integer(dtype) ? 1 : 0);
   if (width >= 63) return true;
   const std::int64_t top = std::int64_t{1} << width;
   return integer_ < top && integer_ >= (is_signed_integer(dtype) ? -top : 0);

@@ -49,37 +49,16 @@ Tensor normalise(const Tensor& x, const Tensor& mean, const Tensor& variance, co
   return ops::apply("BatchNorm1d", program, inputs, {&bits, 1}).front();
 }
 
-/// inputs running, batch; scalars 1 - part, part · correction.
-Program running_program(DType running, DType batch) {
+/// running ← (1 - part)·running + part·correction·batch. Inputs running, batch and, where it counts
+/// batches, their number, of which a part is one; scalars correction, else part.
+Program running_program(DType running, DType batch, bool counts) {
   Builder b;
   const DType compute = ops::accumulator(promote(running, batch));
   const Value before = cast(b.input(running), compute), now = cast(b.input(batch), compute);
-  const Value rest = b.scalar(compute), part = b.scalar(compute);
-  b.output(cast(rest * before + part * now, running));
+  const Value correction = b.scalar(compute);
+  const Value part = counts ? 1.0 / cast(b.input(i32), compute) : b.scalar(compute);
+  b.output(cast((1.0 - part) * before + part * (correction * now), running));
   return b.build();
-}
-
-struct Statistic {
-  Buffer running;
-  Tensor batch;
-  double correction;
-};
-
-/// running ← (1 - part)·running + part·correction·batch, of all in one launch.
-void update(const std::vector<Statistic>& statistics, double part) {
-  const DType running = statistics[0].running.dtype(), batch = statistics[0].batch.dtype();
-  const DType compute = ops::accumulator(promote(running, batch));
-  std::vector<ops::Operands> packs;
-  for (const Statistic& one : statistics) {
-    packs.push_back({{one.running},
-                     {{one.running}, {one.batch.detach().view(one.running.shape())}},
-                     {Scalar(1 - part).bits(compute), Scalar(part * one.correction).bits(compute)}});
-  }
-  ops::run("BatchNorm1d", running_program(running, batch), packs);
-  for (const Statistic& one : statistics) {
-    Tensor written = one.running;
-    mark_written(written);
-  }
 }
 
 }  // namespace
@@ -88,8 +67,9 @@ BatchNorm1d::BatchNorm1d(std::int64_t channels, BatchNorm1dOptions options)
     : channels_(channels), options_(options) {
   require(channels > 0, "[BatchNorm1d] {} channels: there must be one at least", channels);
   require(options.eps >= 0, "[BatchNorm1d] eps is {}: it must be at least 0", options.eps);
-  require(options.momentum >= 0 && options.momentum <= 1,
-          "[BatchNorm1d] momentum is {}: it must be from 0 to 1", options.momentum);
+  const double momentum = options.momentum.value_or(0);
+  require(momentum >= 0 && momentum <= 1, "[BatchNorm1d] momentum is {}: it must be from 0 to 1",
+          momentum);
   const MemoryTag tag("parameters");
   if (options.affine) {
     weight = add("weight", Parameter(ones({channels}, options.tensor)));
@@ -98,6 +78,8 @@ BatchNorm1d::BatchNorm1d(std::int64_t channels, BatchNorm1dOptions options)
   if (options.track_running_stats) {
     running_mean = register_buffer("running_mean", zeros({channels}, options.tensor));
     running_var = register_buffer("running_var", ones({channels}, options.tensor));
+    num_batches_tracked = register_buffer("num_batches_tracked",
+                                          zeros({}, {.dtype = i32, .device = options.tensor.device}));
   }
 }
 
@@ -106,6 +88,30 @@ void BatchNorm1d::check(const Tensor& x) const {
   require((shape.size() == 2 || shape.size() == 3) && shape[1] == channels_,
           "[BatchNorm1d] x is {}, not (N, {}) or (N, {}, L)", to_string(shape), channels_, channels_);
   require(is_floating(x.dtype()), "[BatchNorm1d] x is {}; use a floating dtype", name(x.dtype()));
+}
+
+// Mean and variance in one launch.
+void BatchNorm1d::track(const Tensor& mean, const Tensor& variance, double count) const {
+  const NoGrad guard;
+  Tensor batches = num_batches_tracked;
+  add_(batches, 1);
+  const DType running = running_mean.dtype(), batch = mean.dtype();
+  const DType compute = ops::accumulator(promote(running, batch));
+  std::vector<ops::Operands> packs;
+  const auto add_pack = [&](const Tensor& own, const Tensor& now, double correction) {
+    ops::Operands pack{
+        {own}, {{own}, {now.detach().view(own.shape())}}, {Scalar(correction).bits(compute)}};
+    if (options_.momentum) {
+      pack.scalars.push_back(Scalar(*options_.momentum).bits(compute));
+    } else {
+      pack.inputs.push_back({batches});
+    }
+    packs.push_back(std::move(pack));
+  };
+  add_pack(running_mean, mean, 1);
+  add_pack(running_var, variance, count / (count - 1));
+  ops::run("BatchNorm1d", running_program(running, batch, !options_.momentum), packs);
+  for (Tensor written : {Tensor(running_mean), Tensor(running_var)}) mark_written(written);
 }
 
 Tensor BatchNorm1d::forward(const Tensor& x) const {
@@ -124,8 +130,7 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
   const Tensor wide = x.to(ops::accumulator(x.dtype()));
   const Tensor mean = wide.mean(dims, true), difference = wide - mean;
   const Tensor variance = (difference * difference).mean(dims, true);
-  if (is_training() && running_mean.defined())
-    update({{running_mean, mean, 1}, {running_var, variance, count / (count - 1)}}, options_.momentum);
+  if (is_training() && running_mean.defined()) track(mean, variance, count);
   return normalise(x, mean, variance, scale, shift, options_.eps);
 }
 

@@ -24,6 +24,8 @@ struct Cloning::Context {
   std::map<const void*, Entry<Tensor>> tensors;
   std::map<const void*, Entry<std::shared_ptr<Module::State>>> modules;
   std::map<const void*, std::shared_ptr<void>> shared;
+  Copies copies = Copies::new_ones;
+  bool met_strangers = false;
 
   static Context*& current() {
     static thread_local Context* context = nullptr;
@@ -64,6 +66,19 @@ struct Cloning::Context {
     return to;
   }
 
+  /// Makes what belongs to a module its own clone.
+  void look_through(const std::string& name, const Module& module) {
+    const Module::State& from = *module.state_;
+    if (!modules.emplace(&from, Entry<std::shared_ptr<Module::State>>{module.state_, name}).second)
+      return;
+    const std::string prefix = name.empty() ? "" : name + ".";
+    for (const auto& [own, x] : from.parameters)
+      tensors.emplace(x.impl(), Entry<Tensor>{x, prefix + own});
+    for (const auto& [own, x, persistent] : from.buffers)
+      tensors.emplace(x.impl(), Entry<Tensor>{x, prefix + own});
+    for (const auto& [own, child] : from.children) look_through(prefix + own, child);
+  }
+
   /// A handle of T's class on this very tensor.
   template <class T>
   static T as(const Tensor& x) {
@@ -73,12 +88,16 @@ struct Cloning::Context {
   }
 };
 
-Cloning::Cloning(const Module& root) : context_(std::make_unique<Context>()) {
+Cloning::Cloning(const Module& root, Copies copies) : context_(std::make_unique<Context>()) {
   const NoGrad guard;
   Context*& current = Context::current();
+  context_->copies = copies;
   context_->outer = std::exchange(current, nullptr);  // what is built here are no members' copies
   try {
-    context_->clone_module("", root);
+    if (copies == Copies::the_same)
+      context_->look_through(root.path(), root);
+    else
+      context_->clone_module("", root);
   } catch (...) {
     current = context_->outer;
     throw;
@@ -103,11 +122,24 @@ void Cloning::require_complete() const {
   check(context_->modules, "module", "its class");
 }
 
+void Cloning::require_own() const {
+  if (!context_->met_strangers) return;
+  for (const auto& [original, entry] : context_->tensors) {
+    require(entry.taken,
+            "[Module] {} is registered, but the member that held it has been assigned another tensor, "
+            "which is not: give that one to add() in its place",
+            entry.name);
+  }
+}
+
 Held::Held(const Held& other) : Tensor(other) {
   Cloning::Context* const context = Cloning::Context::current();
-  if (context == nullptr) return;
+  if (context == nullptr || !other.defined()) return;
   const auto found = context->tensors.find(other.impl());
-  if (found == context->tensors.end()) return;
+  if (found == context->tensors.end()) {
+    context->met_strangers = true;
+    return;
+  }
   found->second.taken = true;
   Tensor::operator=(found->second.clone);
 }
@@ -115,7 +147,7 @@ Held::Held(const Held& other) : Tensor(other) {
 std::shared_ptr<void> clone_of(const std::shared_ptr<void>& value,
                                std::shared_ptr<void> (*copy)(const void*)) {
   Cloning::Context* const context = Cloning::Context::current();
-  if (context == nullptr) return value;
+  if (context == nullptr || context->copies == Copies::the_same) return value;
   if (const auto found = context->shared.find(value.get()); found != context->shared.end())
     return found->second;
   return context->shared.emplace(value.get(), copy(value.get())).first->second;

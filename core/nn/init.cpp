@@ -1,4 +1,5 @@
 // Initial values: bounds and deviations are PyTorch's, draws are tenon::random's.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -66,15 +67,36 @@ Program truncated_program(DType dtype) {
   return b.build();
 }
 
-double xavier_deviation(const Tensor& x, double gain) {
-  const Fans fans = fans_of(x.shape());
-  return deviation(gain, static_cast<double>(fans.in + fans.out) / 2);
+/// Makes the rows orthonormal, each by what came before it (Gram and Schmidt); twice, since once leaves
+/// an error that grows with the condition number.
+void make_orthonormal(const Tensor& rows) {
+  for (std::int64_t k = 0; k < rows.size(0); ++k) {
+    Tensor row = rows.narrow(0, k, 1);
+    const Tensor before = rows.narrow(0, 0, k);
+    for (int pass = 0; pass < 2 && k > 0; ++pass) {
+      sub_(row, matmul(matmul(row, before.transpose(0, 1)), before));
+    }
+    div_(row, norm(row));
+  }
 }
 
-double kaiming_deviation(const Tensor& x, const KaimingOptions& options) {
-  const Fans fans = fans_of(x.shape());
+Fans fans(std::string_view name, const Shape& weight) {
+  require(weight.size() >= 2, "[{}] {} has no fans: a weight has two dimensions at least", name,
+          to_string(weight));
+  std::int64_t field = 1;
+  for (int d = 2; d < weight.size(); ++d) field *= weight[d];
+  return {.in = weight[1] * field, .out = weight[0] * field};
+}
+
+double xavier_deviation(std::string_view name, const Tensor& x, double gain) {
+  const auto [in, out] = fans(name, impl_of(x, name).shape);
+  return deviation(gain, static_cast<double>(in + out) / 2);
+}
+
+double kaiming_deviation(std::string_view name, const Tensor& x, const KaimingOptions& options) {
+  const auto [in, out] = fans(name, impl_of(x, name).shape);
   return deviation(calculate_gain(options.nonlinearity, options.a),
-                   static_cast<double>(options.mode == Fan::in ? fans.in : fans.out));
+                   static_cast<double>(options.mode == Fan::in ? in : out));
 }
 
 }  // namespace
@@ -97,6 +119,9 @@ Tensor trunc_normal_(Tensor x, double mean, double std, double low, double high,
     const double root = std::numbers::sqrt2 * std;
     options.dtype = ops::accumulator(*options.dtype);
     const random::UniformOptions range{std::erf((low - mean) / root), std::erf((high - mean) / root)};
+    require(range.low < range.high,
+            "[trunc_normal_] {} .. {} is too far from mean {} for std {} to be drawn from", low, high,
+            mean, std);
     const Tensor y = random::uniform(x.shape(), range, options, generator);
     std::vector<std::uint64_t> scalars;
     for (const double number : {mean, root, low, high})
@@ -123,12 +148,49 @@ Tensor eye_(Tensor x) {
   return x.copy_(arange(x.size(0), options).unsqueeze(1) == arange(x.size(1), options));
 }
 
+Tensor dirac_(Tensor x, std::int64_t groups) {
+  const Shape shape = impl_of(x, "dirac_").shape;
+  require(shape.size() >= 3 && shape.size() <= 5,
+          "[dirac_] {} is no weight of a convolution, which has 3 to 5 dimensions", to_string(shape));
+  require(groups > 0 && shape[0] % groups == 0, "[dirac_] {} outputs are not {} groups", shape[0],
+          groups);
+  const NoGrad guard;
+  x.fill_(0);
+  if (x.numel() == 0) return x;
+  Tensor centre = x.detach();
+  for (int d = 2; d < shape.size(); ++d) centre = centre.select(2, shape[d] / 2);
+  const TensorOptions options{.dtype = i32, .device = x.device()};
+  const Tensor outputs = arange(shape[0], options) % (shape[0] / groups);
+  centre.copy_(outputs.unsqueeze(1) == arange(shape[1], options));
+  return x;
+}
+
+Tensor orthogonal_(Tensor x, double gain, Generator& generator) {
+  require(impl_of(x, "orthogonal_").shape.size() >= 2, "[orthogonal_] {} is no matrix",
+          to_string(x.shape()));
+  return fill("orthogonal_", x, [&](TensorOptions options) {
+    options.dtype = ops::accumulator(*options.dtype);
+    const std::int64_t outputs = x.size(0), inputs = outputs > 0 ? x.numel() / outputs : 0;
+    const Shape shape{std::min(outputs, inputs), std::max(outputs, inputs)};
+    const Tensor rows = random::normal(shape, {}, options, generator);
+    make_orthonormal(rows);
+    return ((outputs > inputs ? rows.transpose(0, 1) : rows) * gain).reshape(x.shape());
+  });
+}
+
+Tensor sparse_(Tensor x, double sparsity, double std, Generator& generator) {
+  require(impl_of(x, "sparse_").shape.size() == 2, "[sparse_] {} is no matrix", to_string(x.shape()));
+  require(sparsity >= 0 && sparsity <= 1, "[sparse_] sparsity is {}: it must be from 0 to 1", sparsity);
+  return fill("sparse_", x, [&](TensorOptions options) {
+    const Tensor lots = random::uniform(x.shape(), {}, {.device = options.device}, generator);
+    const double zeros = std::ceil(sparsity * static_cast<double>(x.size(0)));
+    const Tensor values = random::normal(x.shape(), {0, std}, options, generator);
+    return where(argsort(argsort(lots, 0), 0) < zeros, zeros_like(values), values);
+  });
+}
+
 Fans fans_of(const Shape& weight) {
-  require(weight.size() >= 2, "[fans_of] {} has no fans: a weight has two dimensions at least",
-          to_string(weight));
-  std::int64_t field = 1;
-  for (int d = 2; d < weight.size(); ++d) field *= weight[d];
-  return {.in = weight[1] * field, .out = weight[0] * field};
+  return fans("fans_of", weight);
 }
 
 double calculate_gain(Nonlinearity nonlinearity, double a) {
@@ -149,16 +211,18 @@ double calculate_gain(Nonlinearity nonlinearity, double a) {
 }
 
 Tensor xavier_uniform_(Tensor x, double gain, Generator& generator) {
-  return uniform_of("xavier_uniform_", x, xavier_deviation(x, gain), generator);
+  return uniform_of("xavier_uniform_", x, xavier_deviation("xavier_uniform_", x, gain), generator);
 }
 Tensor xavier_normal_(Tensor x, double gain, Generator& generator) {
-  return normal_of("xavier_normal_", x, 0, xavier_deviation(x, gain), generator);
+  return normal_of("xavier_normal_", x, 0, xavier_deviation("xavier_normal_", x, gain), generator);
 }
 Tensor kaiming_uniform_(Tensor x, KaimingOptions options, Generator& generator) {
-  return uniform_of("kaiming_uniform_", x, kaiming_deviation(x, options), generator);
+  return uniform_of("kaiming_uniform_", x, kaiming_deviation("kaiming_uniform_", x, options),
+                    generator);
 }
 Tensor kaiming_normal_(Tensor x, KaimingOptions options, Generator& generator) {
-  return normal_of("kaiming_normal_", x, 0, kaiming_deviation(x, options), generator);
+  return normal_of("kaiming_normal_", x, 0, kaiming_deviation("kaiming_normal_", x, options),
+                   generator);
 }
 
 }  // namespace tenon::nn::init

@@ -73,8 +73,8 @@ Tensor Dropout::forward(const Tensor& x) const {
 }
 
 LayerNorm::LayerNorm(const Shape& shape, LayerNormOptions options) : shape_(shape), eps_(options.eps) {
-  require(shape.size() > 0 && numel(shape) > 0, "[LayerNorm] {} is no shape to normalise over",
-          to_string(shape));
+  require(shape.size() > 0 && numel(shape, "LayerNorm") > 0,
+          "[LayerNorm] {} is no shape to normalise over", to_string(shape));
   require(eps_ >= 0, "[LayerNorm] eps is {}: it must be at least 0", eps_);
   const MemoryTag tag("parameters");
   if (options.affine) weight = add("weight", Parameter(ones(shape, options.tensor)));

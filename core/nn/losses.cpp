@@ -3,80 +3,19 @@
 #include <tenon/nn/losses.h>
 
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 #include <tenon/autograd.h>
 #include <tenon/ops.h>
 
-#include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
-#include "core/ops/formula.h"
+#include "core/nn/loss.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::nn {
-namespace {
 
-using ops::Formula;
 using program::Value;
-
-/// What x, y and the weights promote to; checks their shapes.
-DType common_dtype(std::string_view name, const Tensor& x, const Tensor& y,
-                   std::initializer_list<Tensor> weights) {
-  impl_of(x, name), impl_of(y, name);
-  const auto wide = [](const Tensor& z) { return autograd::autocast_dtype(autograd::Cast::wide, z); };
-  DType dtype = promote(wide(x), wide(y));
-  require(x.shape() == y.shape(), "[{}] shapes differ: {} and {}", name, to_string(x.shape()),
-          to_string(y.shape()));
-  for (const Tensor& weight : weights) {
-    if (!weight.defined()) continue;
-    require(broadcast(name, x.shape(), weight.shape()) == x.shape(),
-            "[{}] a weight of shape {} does not broadcast to {}", name, to_string(weight.shape()),
-            to_string(x.shape()));
-    dtype = promote(dtype, weight.dtype());
-  }
-  return is_floating(dtype) ? dtype : f32;
-}
-
-/// The formula of a loss in the making.
-struct Loss {
-  Loss(std::string_view op, const Tensor& input, const Tensor& target,
-       std::initializer_list<Tensor> weights = {})
-      : name(op),
-        shape(impl_of(input, op).shape),
-        dtype(common_dtype(op, input, target, weights)),
-        f(dtype),
-        x(f(input)),
-        y(f(target)) {}
-
-  Value weighted(Value value, const Tensor& weight) {
-    return weight.defined() ? value * f(weight) : value;
-  }
-  Tensor reduced(Value value, LossReduction how) {
-    const ops::Fold all = ops::fold_of(name, shape, {}, false);
-    switch (how) {
-      case LossReduction::none:
-        f.output(value, dtype);
-        return f.apply(name);
-      case LossReduction::sum:
-        f.output(value);
-        return f.sum(name, all, dtype);
-      case LossReduction::mean:
-        break;
-    }
-    f.output(value / f.scalar(all.count));
-    const Tensor mean = f.sum(name, all, dtype);
-    return all.count > 0 ? mean : mean * std::numeric_limits<double>::quiet_NaN();
-  }
-
-  std::string_view name;
-  Shape shape;
-  DType dtype;
-  Formula f;
-  Value x, y;
-};
-
-}  // namespace
 
 Tensor MSELoss::forward(const Tensor& x, const Tensor& y) const {
   Loss loss("MSELoss", x, y);
@@ -190,10 +129,49 @@ Tensor BCEWithLogitsLoss::forward(const Tensor& x, const Tensor& y) const {
 // Where y is 0 its logarithm is not to be met.
 Tensor KLDivLoss::forward(const Tensor& x, const Tensor& y) const {
   Loss loss("KLDivLoss", x, y);
-  if (options_.log_target) return loss.reduced(exp(loss.y) * (loss.y - loss.x), options_.reduction);
+  std::optional<double> count;
+  if (options_.batchmean) {
+    require(x.rank() > 0, "[KLDivLoss] a 0-d x is no batch to take the mean over");
+    count = static_cast<double>(x.size(0));
+  }
+  if (options_.log_target)
+    return loss.reduced(exp(loss.y) * (loss.y - loss.x), options_.reduction, count);
   const Value log_y = log(select(loss.y > 0.0, loss.y, loss.f.constant(1)));
-  return loss.reduced(loss.y * (log_y - loss.x), options_.reduction);
+  return loss.reduced(loss.y * (log_y - loss.x), options_.reduction, count);
 }
+
+// Stirling: log y! is about y log y - y + log(2πy)/2, from 1 on.
+Tensor PoissonNLLLoss::forward(const Tensor& x, const Tensor& y) const {
+  Loss loss("PoissonNLLLoss", x, y);
+  Value value = options_.log_input ? exp(loss.x) - loss.y * loss.x
+                                   : loss.x - loss.y * log(loss.x + loss.f.scalar(options_.eps));
+  if (options_.full) {
+    const Value one = loss.f.constant(1), many = select(loss.y > 1.0, loss.y, one);
+    const Value rest = many * log(many) - many + 0.5 * log(2 * std::numbers::pi * many);
+    value = value + select(loss.y > 1.0, rest, loss.f.constant(0));
+  }
+  return loss.reduced(value, options_.reduction);
+}
+
+GaussianNLLLoss::GaussianNLLLoss(GaussianNLLLossOptions options) : options_(options) {
+  require(options_.eps > 0, "[GaussianNLLLoss] eps is {}: it must be above 0", options_.eps);
+}
+
+// (log v + (x - y)²/v)/2. What lifts a variance to eps has no gradient, as in PyTorch.
+Tensor GaussianNLLLoss::forward(const Tensor& x, const Tensor& y, const Tensor& variance) const {
+  Shape rows = impl_of(x, "GaussianNLLLoss").shape;
+  if (!rows.empty()) rows.erase(rows.size() - 1);
+  const bool is_of_rows = impl_of(variance, "GaussianNLLLoss").shape == rows && x.rank() > 0;
+  const Tensor v = is_of_rows ? variance.unsqueeze(-1) : variance;
+  Loss loss("GaussianNLLLoss", x, y, {v}, "a variance");
+  const Value fixed = loss.f(v.detach()), d = loss.x - loss.y;
+  const Value lifted = loss.f(v) + (max(fixed, loss.f.scalar(options_.eps)) - fixed);
+  Value value = 0.5 * (log(lifted) + d * d / lifted);
+  if (options_.full) value = value + 0.5 * std::log(2 * std::numbers::pi);
+  return loss.reduced(value, options_.reduction);
+}
+
+// --- Classes ---
 
 Tensor CrossEntropyLoss::forward(const Tensor& x, const Tensor& target) const {
   return cross_entropy(x, target, options_);

@@ -192,7 +192,11 @@ std::string Module::path() const {
 // --- Calls and their hooks ---
 
 CallScope::CallScope(const Module& module) {
-  const auto path = [](const void* state) { return static_cast<const Module::State*>(state)->path(); };
+  const auto path = [](const void* called) {
+    const auto& state = *static_cast<const Module::State*>(called);
+    const std::string names = state.path();
+    return names.empty() ? state.type_name() : names;
+  };
   const autograd::CallSite before = autograd::exchange_call_site({module.state_.get(), path});
   before_module_ = before.module;
   before_path_ = before.path;
@@ -221,6 +225,10 @@ HookHandle Module::register_forward_hook(ForwardHook hook) const {
     if (const auto state = weak.lock())
       std::erase_if(state->hooks, [&](const auto& entry) { return entry.first == number; });
   });
+}
+
+bool Module::first_call() const {
+  return !state_->called.load(std::memory_order_relaxed) && !state_->called.exchange(true);
 }
 
 bool Module::has_hooks() const {

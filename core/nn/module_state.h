@@ -1,6 +1,7 @@
 // What a module's handles share.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,10 +34,12 @@ struct Module::State {
   Hooks<ForwardHook> hooks;
   std::uint64_t next_hook = 0;
   bool training = true;
+  std::atomic<bool> called = false;
   std::string own_name;  // in its parent
   std::weak_ptr<const State> parent;
 
   std::string path() const;
+  std::string type_name() const;
   /// InvalidArgument where a name is taken, empty or has a dot.
   void require_free(const std::string& name) const;
   /// Makes `child` a child of `self`.

@@ -55,6 +55,8 @@ LoadReport load_tensors(std::string_view op, const StateDict& own, const StateDi
     if (found == given.end()) {
       report.missing.push_back(name);
       if (options.strict) mistakes.push_back(name + " is missing");
+    } else if (!found->second.defined()) {
+      mistakes.push_back(name + " is undefined");
     } else if (found->second.shape() != tensor.shape()) {
       mistakes.push_back(fmt::format("{} is {}, not {}", name, to_string(found->second.shape()),
                                      to_string(tensor.shape())));

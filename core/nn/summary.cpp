@@ -54,12 +54,16 @@ std::string tree(const Module& module, const std::string& name, int depth, Total
 
 }  // namespace
 
-std::string Module::type_name() const {
-  char* const demangled = abi::__cxa_demangle(state_->type->name(), nullptr, nullptr, nullptr);
-  std::string full = demangled != nullptr ? demangled : state_->type->name();
+std::string Module::State::type_name() const {
+  char* const demangled = abi::__cxa_demangle(type->name(), nullptr, nullptr, nullptr);
+  std::string full = demangled != nullptr ? demangled : type->name();
   std::free(demangled);
   full = full.substr(0, full.find('<'));
   return full.substr(full.rfind(':') + 1);
+}
+
+std::string Module::type_name() const {
+  return state_->type_name();
 }
 
 std::string Module::summary() const {

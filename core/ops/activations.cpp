@@ -23,7 +23,7 @@ Value slope_of_exponential(Value a, Value alpha) {
 }
 
 Value clamped(Value a, Value low, Value high) {
-  return select(a < low, low, select(a > high, high, a));
+  return select(a <= low, low, select(a >= high, high, a));
 }
 Value hard_sigmoid(Value a) {
   return clamped(a + 3, number(a, 0), number(a, 6)) * (1.0 / 6);
@@ -102,6 +102,10 @@ Tensor celu(const Tensor& x, double alpha) {
   require(alpha != 0, "[celu] alpha is 0");
   return ops::evaluate(celu_rule, {x}, {alpha});
 }
+Tensor& celu_(Tensor& x, double alpha) {
+  require(alpha != 0, "[celu] alpha is 0");
+  return ops::evaluate_in_place(celu_rule, x, {x}, {alpha});
+}
 Tensor softplus(const Tensor& x, double beta) {
   require(beta > 0, "[softplus] beta is {}: it must be above 0", beta);
   return ops::evaluate(softplus_rule, {x}, {beta});
@@ -120,6 +124,9 @@ Tensor softshrink(const Tensor& x, double lambda) {
 }
 Tensor threshold(const Tensor& x, double limit, double value) {
   return ops::evaluate(threshold_rule, {x}, {limit, value});
+}
+Tensor& threshold_(Tensor& x, double limit, double value) {
+  return ops::evaluate_in_place(threshold_rule, x, {x}, {limit, value});
 }
 
 }  // namespace tenon

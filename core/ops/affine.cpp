@@ -4,6 +4,7 @@
 #include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/kinds.h"
 #include "core/ops/products.h"
 #include "core/tensor/impl.h"
@@ -55,7 +56,7 @@ Tensor affine_product(std::string_view op, const Tensor& c, const Tensor& x, con
   if (adds) inputs.push_back(c);
   common_device(op, inputs);
 
-  Product work{.dst = allocate(shape, dtype, x.device()), .a = x, .b = y};
+  Product work{.dst = result(op, shape, dtype, x.device(), c), .a = x, .b = y};
   work.epilogue = epilogue(dtype, adds);
   work.scalars = {options.alpha.bits(acc)};
   if (adds) {
@@ -81,6 +82,13 @@ Tensor affine_product(std::string_view op, const Tensor& c, const Tensor& x, con
 
 namespace {
 
+void check_batches(std::string_view op, const Tensor& x, const Tensor& y) {
+  impl_of(x, op);
+  impl_of(y, op);
+  require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[{}] batches differ: {} x {}", op,
+          to_string(x.shape()), to_string(y.shape()));
+}
+
 /// addmm and baddbmm are one function of matrices of `rank`.
 Tensor checked_affine(std::string_view op, int rank, const Tensor& added, const Tensor& left,
                       const Tensor& right, const AddmmOptions& options) {
@@ -104,12 +112,37 @@ Tensor addmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions opt
   return ops::checked_affine("addmm", 2, c, x, y, options);
 }
 
+Tensor& addmm_(Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
+  return ops::write_over("addmm", c, {x, y}, [&] { return addmm(c, x, y, options); });
+}
+Tensor& addmm_out(Tensor& out, const Tensor& c, const Tensor& x, const Tensor& y,
+                  AddmmOptions options) {
+  return ops::write_out("addmm", out, {c, x, y}, [&] { return addmm(c, x, y, options); });
+}
+
 Tensor baddbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
-  impl_of(x, "baddbmm");
-  impl_of(y, "baddbmm");
-  require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[baddbmm] batches differ: {} x {}",
-          to_string(x.shape()), to_string(y.shape()));
+  ops::check_batches("baddbmm", x, y);
   return ops::checked_affine("baddbmm", 3, c, x, y, options);
+}
+Tensor& baddbmm_(Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
+  return ops::write_over("baddbmm", c, {x, y}, [&] { return baddbmm(c, x, y, options); });
+}
+Tensor& baddbmm_out(Tensor& out, const Tensor& c, const Tensor& x, const Tensor& y,
+                    AddmmOptions options) {
+  return ops::write_out("baddbmm", out, {c, x, y}, [&] { return baddbmm(c, x, y, options); });
+}
+
+// Σ over batches and K together: (M, B · K) x (B · K, N).
+Tensor addbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
+  ops::check_batches("addbmm", x, y);
+  require(x.rank() == 3 && y.rank() == 3, "[addbmm] takes 3-D operands, not {} x {}",
+          to_string(x.shape()), to_string(y.shape()));
+  require(x.size(2) == y.size(1), "[addbmm] inner dimensions differ: {} x {}", to_string(x.shape()),
+          to_string(y.shape()));
+  return ops::checked_affine("addbmm", 2, c, x.transpose(0, 1).flatten(1), y.flatten(0, 1), options);
+}
+Tensor& addbmm_(Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
+  return ops::write_over("addbmm", c, {x, y}, [&] { return addbmm(c, x, y, options); });
 }
 
 }  // namespace tenon

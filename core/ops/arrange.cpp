@@ -3,20 +3,25 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
 namespace {
 
+void require_parts(std::string_view op, const std::vector<Tensor>& tensors) {
+  require(!tensors.empty(), "[{}] there are no tensors", op);
+}
+
 /// The parts' common dtype; they fit each other but along d.
-DType check_parts(const std::vector<Tensor>& parts, int d) {
+DType check_parts(std::string_view op, const std::vector<Tensor>& parts, int d) {
   const Tensor& first = parts.front();
   DType dtype = first.dtype();
   for (const Tensor& part : parts) {
     bool fits = part.rank() == first.rank();
     for (int i = 0; fits && i < first.rank(); ++i) fits = i == d || part.size(i) == first.size(i);
-    require(fits, "[cat] {} and {} differ beside dimension {}", to_string(first.shape()),
+    require(fits, "[{}] {} and {} differ beside dimension {}", op, to_string(first.shape()),
             to_string(part.shape()), d);
     dtype = promote(dtype, part.dtype());
   }
@@ -45,13 +50,13 @@ autograd::Backward cat_backward(const std::vector<Tensor>& parts, int d) {
 }
 
 /// x `count` times along d, as a whole or each element in a row; one copy.
-Tensor repeated(const Tensor& x, int d, std::int64_t count, bool in_a_row) {
+Tensor repeated(std::string_view op, const Tensor& x, int d, std::int64_t count, bool in_a_row) {
   if (count == 1) return x;
   std::int64_t before = 1, behind = 1;
   for (int i = 0; i < x.rank(); ++i) (i < d ? before : behind) *= i == d ? 1 : x.size(i);
   const std::int64_t extent = x.size(d);
   Shape shape = x.shape();
-  require(!__builtin_mul_overflow(extent, count, &shape[d]), "[repeat] {} times {} is too large", count,
+  require(!__builtin_mul_overflow(extent, count, &shape[d]), "[{}] {} times {} is too large", op, count,
           to_string(x.shape()));
   const Tensor rows = x.reshape({before, extent, behind});
   const Tensor stretched = in_a_row ? rows.unsqueeze(2).expand({before, extent, count, behind})
@@ -81,12 +86,16 @@ Tensor own(const Tensor& y, const Tensor& x) {
   return y.impl()->storage.get() == x.impl()->storage.get() ? y.clone() : y;
 }
 
-/// x repeated along its last dimensions, as many as there are repeats.
-Tensor repeat_last(Tensor x, const Dims& repeats) {
-  const Tensor from = x;
-  const int lead = x.rank() - repeats.size();
-  for (int d = 0; d < repeats.size(); ++d) x = repeated(x, lead + d, repeats[d], false);
-  return own(x, from);
+/// x repeated along its last dimensions, as many as there are repeats; where it has not so many, they
+/// are put in front.
+Tensor repeat_last(std::string_view op, const Tensor& x, const Dims& repeats) {
+  check_repeats(op, repeats);
+  Shape shape = x.shape();
+  while (shape.size() < repeats.size()) shape.insert(0, 1);
+  Tensor y = x.view(shape);
+  const int lead = y.rank() - repeats.size();
+  for (int d = 0; d < repeats.size(); ++d) y = repeated(op, y, lead + d, repeats[d], false);
+  return own(y, x);
 }
 
 Tensor rolled(const Tensor& x, std::int64_t shift, int d) {
@@ -109,45 +118,54 @@ Tensor reversed(std::string_view op, const Tensor& x, const Dims& dims) {
   return y;
 }
 
-}  // namespace
-
-Tensor cat(const std::vector<Tensor>& tensors, int dim) {
-  require(!tensors.empty(), "[cat] there are no tensors");
-  for (const Tensor& part : tensors) impl_of(part, "cat");
-  require(tensors.front().rank() > 0, "[cat] a 0-d tensor has no dimension; use stack()");
-  const int d = checked_dim("cat", dim, tensors.front().rank());
-  const DType dtype = check_parts(tensors, d);
-  const Device device = ops::common_device("cat", tensors);
+Tensor joined(std::string_view op, const std::vector<Tensor>& tensors, int dim) {
+  require_parts(op, tensors);
+  for (const Tensor& part : tensors) impl_of(part, op);
+  require(tensors.front().rank() > 0, "[{}] a 0-d tensor has no dimension; use stack()", op);
+  const int d = checked_dim(op, dim, tensors.front().rank());
+  const DType dtype = check_parts(op, tensors, d);
+  const Device device = ops::common_device(op, tensors);
   Shape shape = tensors.front().shape();
   shape[d] = 0;
   for (const Tensor& part : tensors) shape[d] += part.size(d);
 
-  const Tensor y = allocate(shape, dtype, device);
+  const Tensor y = ops::result(op, shape, dtype, device);
   std::int64_t start = 0;
   for (const Tensor& part : tensors) {
-    assign("cat", part_of(y, d, start, part.size(d)), part);
+    assign(op, part_of(y, d, start, part.size(d)), part);
     start += part.size(d);
   }
   if (autograd::needs_record(tensors)) {
-    autograd::record("cat", tensors, {&y, 1}, cat_backward(tensors, d));
+    autograd::record(op, tensors, {&y, 1}, cat_backward(tensors, d));
   }
   return y;
 }
 
+}  // namespace
+
+Tensor cat(const std::vector<Tensor>& tensors, int dim) {
+  return joined("cat", tensors, dim);
+}
+Tensor& cat_out(Tensor& out, const std::vector<Tensor>& tensors, int dim) {
+  require_parts("cat", tensors);
+  return ops::write_out("cat", out, tensors, [&] { return cat(tensors, dim); });
+}
+
 Tensor concat(const std::vector<Tensor>& tensors, std::optional<int> dim) {
-  if (dim) return cat(tensors, *dim);
+  if (dim) return joined("concat", tensors, *dim);
   std::vector<Tensor> flat;
   for (const Tensor& part : tensors) {
-    impl_of(part, "cat");
+    impl_of(part, "concat");
     flat.push_back(part.reshape({-1}));
   }
-  return cat(flat, 0);
+  return joined("concat", flat, 0);
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, int dim) {
-  require(!tensors.empty(), "[stack] there are no tensors");
+  require_parts("stack", tensors);
   const Shape& shape = impl_of(tensors.front(), "stack").shape;
   const int d = checked_dim("stack", dim, shape.size() + 1);
+  require_rank("stack", shape.size() + 1);
   std::vector<Tensor> parts;
   for (const Tensor& part : tensors) {
     impl_of(part, "stack");
@@ -155,24 +173,35 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim) {
             to_string(part.shape()));
     parts.push_back(part.unsqueeze(d));
   }
-  ops::common_device("stack", tensors);
-  return cat(parts, d);
+  return joined("stack", parts, d);
+}
+Tensor& stack_out(Tensor& out, const std::vector<Tensor>& tensors, int dim) {
+  require_parts("stack", tensors);
+  return ops::write_out("stack", out, tensors, [&] { return stack(tensors, dim); });
+}
+
+Tensor cartesian_prod(const std::vector<Tensor>& tensors) {
+  require_parts("cartesian_prod", tensors);
+  ops::common_device("cartesian_prod", tensors);
+  for (const Tensor& part : tensors) {
+    require(part.rank() == 1, "[cartesian_prod] {} is not 1-D", to_string(part.shape()));
+  }
+  if (tensors.size() == 1) return tensors.front();
+  require(tensors.size() < kMaxRank, "[cartesian_prod] takes at most {} tensors, not {}", kMaxRank - 1,
+          tensors.size());
+  return stack(meshgrid(tensors), -1).flatten(0, -2);
 }
 
 Tensor repeat(const Tensor& x, const Dims& repeats) {
-  const int rank = impl_of(x, "repeat").shape.size();
-  require(repeats.size() >= rank, "[repeat] {} has fewer counts than {} dimensions; use tile()",
+  impl_of(x, "repeat");
+  require(repeats.size() >= x.rank(), "[repeat] {} has fewer counts than {} dimensions; use tile()",
           to_string(repeats), to_string(x.shape()));
-  check_repeats("repeat", repeats);
-  Shape shape = Dims::filled(repeats.size(), 1);
-  for (int d = 0; d < rank; ++d) shape[repeats.size() - rank + d] = x.size(d);
-  return repeat_last(x.view(shape), repeats);
+  return repeat_last("repeat", x, repeats);
 }
 
 Tensor tile(const Tensor& x, const Dims& repeats) {
-  if (repeats.size() >= impl_of(x, "tile").shape.size()) return repeat(x, repeats);
-  check_repeats("tile", repeats);
-  return repeat_last(x, repeats);
+  impl_of(x, "tile");
+  return repeat_last("tile", x, repeats);
 }
 
 Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<int> dim) {
@@ -180,7 +209,7 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<in
   require(repeats >= 0, "[repeat_interleave] the count is {}", repeats);
   const Tensor from = dim ? x : x.reshape({-1});
   const int d = checked_dim("repeat_interleave", dim.value_or(0), from.rank());
-  return own(repeated(from, d, repeats, true), x);
+  return own(repeated("repeat_interleave", from, d, repeats, true), x);
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int> dim) {

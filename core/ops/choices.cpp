@@ -22,14 +22,21 @@ Value close(Value a, Value b, Value rtol, Value atol) {
   return (a == b) | (finite & (abs(a - b) <= atol + rtol * abs(b)));
 }
 
+Value one_where(Value condition, Value like) {
+  return select(condition, number(like, 1), number(like, 0));
+}
+
 #define TENON_RULE(op, text, computes, ...) constexpr Rule op{text, Computes::computes, __VA_ARGS__};
 // clang-format off
 TENON_RULE(kClose, "isclose", closeness, TENON_FORMULA(close(a, b, p, q)))
 TENON_RULE(kCloseOrNan, "isclose", closeness,
            TENON_FORMULA(close(a, b, p, q) | (is_nan(a) & is_nan(b))))
-TENON_RULE(kAtLeast, "clamp", numbers, TENON_FORMULA(select(a < b, b, a)))
-TENON_RULE(kAtMost, "clamp", numbers, TENON_FORMULA(select(a > b, b, a)))
-TENON_RULE(kWithin, "clamp", numbers, TENON_FORMULA(select(a > c, c, select(a < b, select(b > c, c, b), a))))
+TENON_RULE(kWithin, "clamp", numbers, TENON_FORMULA(min(max(a, b), c)))
+// Of numbers, which the gradient is 0 at.
+TENON_RULE(kAtLeast, "clamp", numbers, TENON_FORMULA(max(a, b)), TENON_SLOPES(one_where(a > b, a), number(a, 0)))
+TENON_RULE(kAtMost, "clamp", numbers, TENON_FORMULA(min(a, b)), TENON_SLOPES(one_where(a < b, a), number(a, 0)))
+TENON_RULE(kBetween, "clamp", numbers, kWithin.formula,
+           TENON_SLOPES(one_where((a > b) & (a < c), a), number(a, 0), number(a, 0)))
 // The nearer end is what it starts from, so that both are met exactly.
 TENON_RULE(kLerp, "lerp", floats,
            TENON_FORMULA(select(abs(c) < 0.5, a + c * (b - a), b - (b - a) * (1 - c))))
@@ -78,7 +85,7 @@ Tensor choose(const Tensor& condition, const Operand& x, const Operand& y) {
 }  // namespace
 }  // namespace ops
 
-using ops::evaluate;
+using ops::evaluate, ops::evaluate_in_place;
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   return ops::choose(condition, x, y);
@@ -91,7 +98,7 @@ Tensor where(const Tensor& condition, Scalar x, const Tensor& y) {
 }
 
 Tensor clamp(const Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high) {
-  if (low && high) return evaluate(ops::kWithin, {x, *low, *high});
+  if (low && high) return evaluate(ops::kBetween, {x, *low, *high});
   if (low) return evaluate(ops::kAtLeast, {x, *low});
   require(high.has_value(), "[clamp] neither low nor high is given");
   return evaluate(ops::kAtMost, {x, *high});
@@ -100,7 +107,7 @@ Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
   return evaluate(ops::kWithin, {x, low, high});
 }
 Tensor& clamp_(Tensor& x, std::optional<Scalar> low, std::optional<Scalar> high) {
-  if (low && high) return evaluate_in_place(ops::kWithin, x, {x, *low, *high});
+  if (low && high) return evaluate_in_place(ops::kBetween, x, {x, *low, *high});
   if (low) return evaluate_in_place(ops::kAtLeast, x, {x, *low});
   require(high.has_value(), "[clamp] neither low nor high is given");
   return evaluate_in_place(ops::kAtMost, x, {x, *high});
@@ -112,6 +119,12 @@ Tensor lerp(const Tensor& x, const Tensor& y, const Tensor& weight) {
 Tensor lerp(const Tensor& x, const Tensor& y, Scalar weight) {
   return evaluate(ops::kLerp, {x, y, weight});
 }
+Tensor& lerp_(Tensor& x, const Tensor& y, const Tensor& weight) {
+  return evaluate_in_place(ops::kLerp, x, {x, y, weight});
+}
+Tensor& lerp_(Tensor& x, const Tensor& y, Scalar weight) {
+  return evaluate_in_place(ops::kLerp, x, {x, y, weight});
+}
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
   return evaluate(ops::kAddProduct, {x, a, b}, {value});
 }
@@ -119,11 +132,25 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) 
   return evaluate(ops::kAddQuotient, {x, a, b}, {value});
 }
 
+Tensor& addcmul_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
+  return evaluate_in_place(ops::kAddProduct, x, {x, a, b}, {value});
+}
+Tensor& addcdiv_(Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
+  return evaluate_in_place(ops::kAddQuotient, x, {x, a, b}, {value});
+}
+
 Tensor nan_to_num(const Tensor& x, Replacements by) {
   const DType dtype = impl_of(x, "nan_to_num").dtype;
   if (!is_floating(dtype)) return x.clone();
   const double most = finfo(dtype).max;
   return evaluate(ops::kReplace, {x}, {by.nan, by.posinf.value_or(most), by.neginf.value_or(-most)});
+}
+Tensor& nan_to_num_(Tensor& x, Replacements by) {
+  const DType dtype = impl_of(x, "nan_to_num").dtype;
+  if (!is_floating(dtype)) return x;
+  const double most = finfo(dtype).max;
+  return evaluate_in_place(ops::kReplace, x, {x},
+                           {by.nan, by.posinf.value_or(most), by.neginf.value_or(-most)});
 }
 
 Tensor isclose(const Tensor& x, const Tensor& y, CloseOptions options) {

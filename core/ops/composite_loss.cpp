@@ -2,9 +2,11 @@
 //
 //   Σ q (log S - (x - m)) = A log S - B,   S = Σ exp(x - m), A = Σ q, B = Σ q (x - m),
 //
-// so it is three launches: m, the sums of each row, the sum over rows (and a quotient, where the mean
-// is over weights). Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
+// so it is three launches: m, the sums of each row, the sum over rows. Where class indices are weighed
+// or ignored, a GATHER tells of one that is no class, and their mean takes a quotient, since it is over
+// the weights of what counts. Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
 #include <limits>
+#include <numeric>
 
 #include <tenon/ops.h>
 
@@ -12,6 +14,7 @@
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
+#include "core/ops/places.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -62,8 +65,11 @@ struct Rows {
   Tensor target;        // (N, 1, ...) class indices, or probabilities of x's shape
   Tensor weight = {};   // (C, 1, ...)
   bool batched = true;  // else x was (C,)
+  std::optional<std::int64_t> ignored = {};
 
   bool has_indices() const { return is_integer(target.dtype()); }
+  /// Class indices whose range is checked; those of others give NaN.
+  bool are_checked() const { return has_indices() && (ignored || weight.defined()); }
   std::int64_t classes() const { return x.size(1); }
   /// What class indices are compared in.
   DType counter() const { return size_of(target.dtype()) < 4 || target.dtype() == i32 ? i32 : i64; }
@@ -71,7 +77,8 @@ struct Rows {
   Tensor unbatched(const Tensor& y) const { return batched ? y.squeeze(1) : y.squeeze(1).squeeze(0); }
 };
 
-Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, const Tensor& weight) {
+Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, const Tensor& weight,
+             std::optional<std::int64_t> ignored) {
   const Tensor both[] = {given, target};
   common_device(op, both);
   require(is_floating(given.dtype()), "[{}] x is {}, not floating", op, name(given.dtype()));
@@ -79,7 +86,7 @@ Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, con
   const DType kind = target.dtype();
   require(kind != bool_, "[{}] the target is bool, not classes", op);
   require(x.rank() >= 1, "[{}] a 0-d x has no classes", op);
-  Rows rows{.x = x, .target = target};
+  Rows rows{.x = x, .target = target, .ignored = ignored};
   rows.batched = x.rank() > 1;
   if (!rows.batched) {
     rows.x = x.unsqueeze(0);
@@ -89,6 +96,8 @@ Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, con
   if (is_integer(kind)) shape.erase(1);
   require(rows.target.shape() == shape, "[{}] the target {} does not fit x {}", op,
           to_string(target.shape()), to_string(x.shape()));
+  require(!is_integer(kind) || rows.classes() > 0, "[{}] x {} has no classes", op,
+          to_string(x.shape()));
   if (is_integer(kind)) rows.target = rows.target.unsqueeze(1);
   if (!weight.defined()) return rows;
   const std::int64_t classes = rows.classes();
@@ -104,13 +113,52 @@ Rows rows_of(std::string_view op, const Tensor& given, const Tensor& target, con
   return rows;
 }
 
+// --- Class indices ---
+
+Value index_of(Formula& f, const Rows& rows) {
+  return cast(f.raw(rows.target), rows.counter());
+}
+
+/// `value` where the row's index counts, else `other`.
+Value counted(Formula& f, const Rows& rows, Value value, Value other) {
+  if (!rows.ignored) return value;
+  return select(index_of(f, rows) == static_cast<double>(*rows.ignored), other, value);
+}
+/// The same of 0 for what is ignored, and NaN for what is no class and is not checked.
+Value counted(Formula& f, const Rows& rows, Value value) {
+  if (!rows.has_indices()) return value;
+  if (rows.are_checked()) return counted(f, rows, value, f.constant(0));
+  const Value index = index_of(f, rows);
+  const Value bad = (index < 0.0) | (index >= static_cast<double>(rows.classes()));
+  return select(bad, f.constant(std::numeric_limits<double>::quiet_NaN()), value);
+}
+
+/// Each row's class, or the first where it is ignored.
+Value class_of(Formula& f, const Rows& rows) {
+  return counted(f, rows, index_of(f, rows), cast(f.constant(0), rows.counter()));
+}
+
+/// x at each row's class, recorded; InvalidArgument where that is none.
+Tensor at_classes(std::string_view op, const Rows& rows, const Tensor& classes) {
+  Place place{.shape = classes.shape(), .picks = {{classes, 1, rows.batched ? 1 : 0}}, .along = {}};
+  place.along.resize(static_cast<std::size_t>(rows.x.rank()));
+  std::iota(place.along.begin(), place.along.end(), 0);
+  place.along[1] = -1;
+  return read_at(op, rows.x, place);
+}
+
+Tensor weights_at(std::string_view op, const Rows& rows, const Tensor& classes) {
+  Place place{.shape = classes.shape(), .picks = {{classes, 0, 0}}, .along = {}};
+  place.along.assign(static_cast<std::size_t>(classes.rank()), -1);
+  return read_at(op, rows.weight.reshape({-1}), place);
+}
+
 // --- Cross entropy ---
 
 constexpr std::string_view kCrossEntropy = "cross_entropy";
 
 struct Setting {
   Fold fold;  // over the classes
-  std::optional<std::int64_t> ignored;
   LossReduction reduction;
   double smoothing;
 };
@@ -124,7 +172,7 @@ Weighed weighed(Formula& f, const Setting& s, const Rows& rows, const Tensor& cl
     if (!rows.has_indices()) return f(rows.target);
     const DType counter = rows.counter();
     const Value own = classes.defined() ? f.raw(classes) : f.coordinate(1, rows.x.rank(), counter);
-    return select(cast(f.raw(rows.target), counter) == own, f.constant(1), f.constant(0));
+    return select(index_of(f, rows) == own, f.constant(1), f.constant(0));
   };
   const Value target = hit();
   const Value spread = f.scalar(s.smoothing / static_cast<double>(rows.classes()));
@@ -132,6 +180,17 @@ Weighed weighed(Formula& f, const Setting& s, const Rows& rows, const Tensor& cl
   if (!rows.weight.defined()) return {smooth, target};
   const Value weight = f(rows.weight);
   return {smooth * weight, target * weight};
+}
+
+/// The greatest of each row. Of targets that are checked, one that is no class is a fault; who is
+/// ignored counts as class 0.
+Tensor greatest_of(const Setting& s, const Rows& rows) {
+  Formula f(rows.x.dtype());
+  f.output(f.raw(rows.x));
+  if (rows.are_checked()) f.output(class_of(f, rows));
+  const std::vector<Tensor> found = f.fold_all(kCrossEntropy, s.fold, TENON_REDUCE_MAX);
+  if (rows.are_checked()) at_classes(kCrossEntropy, rows, found[1]);
+  return found[0];
 }
 
 /// S, A, B, and the weights of the targets. Recorded where `classes` are a tensor, not coordinates.
@@ -147,27 +206,16 @@ std::vector<Tensor> row_sums(const Setting& s, const Rows& rows, const Tensor& g
   return f.sum_all(kCrossEntropy, s.fold);
 }
 
-/// `value` for the rows that count: 0 for those ignored, NaN where the index is out of range.
-Value counted(Formula& f, const Setting& s, const Rows& rows, Value value) {
-  if (!rows.has_indices()) return value;
-  const Value index = cast(f.raw(rows.target), rows.counter());
-  const Value bad = (index < 0.0) | (index >= static_cast<double>(rows.classes()));
-  value = select(bad, f.constant(std::numeric_limits<double>::quiet_NaN()), value);
-  if (!s.ignored) return value;
-  return select(index == static_cast<double>(*s.ignored), f.constant(0), value);
-}
-
 bool mean_is_weighted(const Setting& s, const Rows& rows) {
-  const bool chosen = rows.has_indices() && (rows.weight.defined() || s.ignored.has_value());
-  return s.reduction == LossReduction::mean && (chosen || numel(s.fold.kept) == 0);
+  return s.reduction == LossReduction::mean && (rows.are_checked() || numel(s.fold.kept) == 0);
 }
 
 Reduced loss_of(const Setting& s, const Rows& rows, const std::vector<Tensor>& sums) {
   Formula f(rows.x.dtype());
   const Value log_sum = log(f(sums[0]));
-  const Value loss = counted(f, s, rows, f(sums[1]) * log_sum - f(sums[2]));
+  const Value loss = counted(f, rows, f(sums[1]) * log_sum - f(sums[2]));
   std::optional<Value> weight;
-  if (mean_is_weighted(s, rows)) weight = counted(f, s, rows, f(sums[3]));
+  if (mean_is_weighted(s, rows)) weight = counted(f, rows, f(sums[3]));
   return reduced(kCrossEntropy, f, s.reduction, s.fold.kept, loss, weight, rows.x.dtype());
 }
 
@@ -193,7 +241,7 @@ std::vector<Tensor> gradients(const Setting& s, const Rows& rows, const Tensor& 
   }
   const Value q = weighed(f, s, rows, classes).q;
   const Value share = f(sums[1]) * (exp(d) / total);
-  f.output(counted(f, s, rows, g * (share - q)), rows.x.dtype());
+  f.output(counted(f, rows, g * (share - q)), rows.x.dtype());
   if (!rows.has_indices()) {
     const Value scaled = g * f.scalar(1 - s.smoothing) * (log(total) - d);
     f.output(rows.weight.defined() ? scaled * f(rows.weight) : scaled, rows.target.dtype());
@@ -207,13 +255,16 @@ struct Backward {
   Setting setting;
   autograd::Saved x, target;
   Tensor row_weight;  // of Rows
+  std::optional<std::int64_t> ignored;
   Tensor greatest;
   std::vector<Tensor> sums;
   Tensor mean_weight;
 
   std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
-    const Rows rows{
-        .x = x.get(kCrossEntropy), .target = target.get(kCrossEntropy), .weight = row_weight};
+    const Rows rows{.x = x.get(kCrossEntropy),
+                    .target = target.get(kCrossEntropy),
+                    .weight = row_weight,
+                    .ignored = ignored};
     const Tensor classes = class_numbers(rows);
     const std::vector<Tensor> now = grad_enabled() ? row_sums(setting, rows, greatest, classes) : sums;
     return gradients(setting, rows, greatest, now, mean_weight, classes, dy[0]);
@@ -224,15 +275,14 @@ Tensor recorded_cross_entropy(const Setting& s, const Rows& rows) {
   Rows apart = rows;
   apart.x = rows.x.detach();
   apart.target = rows.target.detach();
-  const DType dtype = rows.x.dtype();
-  const Tensor greatest = folded(kCrossEntropy, s.fold, TENON_REDUCE_MAX, apart.x, dtype, dtype);
+  const Tensor greatest = greatest_of(s, apart);
   const std::vector<Tensor> sums = row_sums(s, apart, greatest, {});
   const Reduced y = loss_of(s, apart, sums);
   const Tensor inputs[] = {rows.x, rows.target};
   if (autograd::needs_record(inputs)) {
     autograd::record(kCrossEntropy, inputs, {&y.loss, 1},
                      Backward{s, autograd::Saved(rows.x), autograd::Saved(rows.target), rows.weight,
-                              greatest, sums, y.weight});
+                              rows.ignored, greatest, sums, y.weight});
   }
   return y.loss;
 }
@@ -241,14 +291,14 @@ Tensor recorded_cross_entropy(const Setting& s, const Rows& rows) {
 }  // namespace ops
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
-  const ops::Rows rows = ops::rows_of(ops::kCrossEntropy, x, target, options.weight);
+  const ops::Rows rows =
+      ops::rows_of(ops::kCrossEntropy, x, target, options.weight, options.ignore_index);
   const double smoothing = options.label_smoothing;
   require(smoothing >= 0 && smoothing <= 1, "[cross_entropy] label_smoothing {} is not in [0, 1]",
           smoothing);
   require(rows.has_indices() || !options.ignore_index,
           "[cross_entropy] ignore_index is a class; the target is probabilities");
-  const ops::Setting setting{ops::fold_over(rows.x.shape(), 0b10, true), options.ignore_index,
-                             options.reduction, smoothing};
+  const ops::Setting setting{ops::fold_over(rows.x.shape(), 0b10, true), options.reduction, smoothing};
   const Tensor loss = ops::recorded_cross_entropy(setting, rows);
   return options.reduction == LossReduction::none ? rows.unbatched(loss) : loss;
 }
@@ -257,27 +307,19 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& opt
   impl_of(target, "nll_loss");
   require(is_integer(target.dtype()), "[nll_loss] the target is {}, not class indices",
           name(target.dtype()));
-  const ops::Rows rows = ops::rows_of("nll_loss", x, target, options.weight);
-  const bool ignores = options.ignore_index.has_value();
-  const Tensor ignored = ignores ? rows.target == *options.ignore_index : Tensor();
-  const Tensor classes = ignores ? where(ignored, zeros_like(rows.target), rows.target) : rows.target;
-  const Tensor picked = gather(rows.x, 1, classes);
+  const ops::Rows rows = ops::rows_of("nll_loss", x, target, options.weight, options.ignore_index);
+  ops::Formula numbers(rows.x.dtype());
+  numbers.output(ops::class_of(numbers, rows));
+  const Tensor classes = numbers.apply("nll_loss");
 
   ops::Formula f(rows.x.dtype());
-  const auto among = [&](program::Value value) {
-    return ignores ? select(f.raw(ignored), f.constant(0), value) : value;
-  };
-  program::Value loss = -f(picked);
-  std::optional<program::Value> weight;
+  program::Value loss = -f(ops::at_classes("nll_loss", rows, classes)), weight = f.constant(1);
   if (rows.weight.defined()) {
-    const Tensor own = index_select(rows.weight.reshape({-1}), 0, classes.reshape({-1}));
-    weight = among(f(own.view(classes.shape())));
-    loss = loss * *weight;
-  } else if (ignores || classes.numel() == 0) {
-    weight = among(f.constant(1));
+    weight = f(ops::weights_at("nll_loss", rows, classes));
+    loss = loss * weight;
   }
-  const Tensor y = ops::reduced("nll_loss", f, options.reduction, classes.shape(), among(loss), weight,
-                                rows.x.dtype())
+  const Tensor y = ops::reduced("nll_loss", f, options.reduction, classes.shape(),
+                                counted(f, rows, loss), counted(f, rows, weight), rows.x.dtype())
                        .loss;
   return options.reduction == LossReduction::none ? rows.unbatched(y) : y;
 }

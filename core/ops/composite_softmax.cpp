@@ -1,5 +1,6 @@
 // softmax in three launches: the greatest, the sum of what exp makes of the distances to it, the
 // quotient. Backward is two, from the result alone.
+#include <algorithm>
 #include <cmath>
 
 #include <tenon/ops.h>
@@ -86,7 +87,7 @@ DType softmax_dtype(std::string_view op, const Tensor& x, std::optional<DType> a
 }  // namespace
 
 Tensor softmax(std::string_view op, Softmax kind, const Tensor& x, int dim, DType dtype) {
-  const int d = checked_dim(op, dim, x.rank());
+  const int d = checked_dim(op, dim, std::max(x.rank(), 1));
   const Tensor from = is_floating(x.dtype()) ? x : x.to(dtype);
   const Setting setting{op, kind, fold_over(x.shape(), 1u << d, true), from.dtype(), dtype};
   const Tensor y = forward(setting, from.detach());

@@ -8,6 +8,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/neighbours.h"
 #include "core/ops/run.h"
 #include "core/ops/scan.h"
 #include "core/ops/search.h"
@@ -84,9 +85,9 @@ Program bin_program(DType dtype, DType place) {
   return b.build();
 }
 
-void check_histogram(const Tensor& x, const HistogramOptions& options) {
-  const DType dtype = impl_of(x, "histogram").dtype;
-  require(is_floating(dtype), "[histogram] {} is not floating; convert it", name(dtype));
+void check_histogram(std::string_view op, const Tensor& x, const HistogramOptions& options) {
+  const DType dtype = impl_of(x, op).dtype;
+  require(is_floating(dtype), "[{}] {} is not floating; convert it", op, name(dtype));
   if (!options.weight.defined()) return;
   require(options.weight.dtype() == dtype && options.weight.shape() == x.shape(),
           "[histogram] weights {} {} are not of x's shape and dtype, {} {}",
@@ -111,6 +112,21 @@ Histogram counted_between(const Tensor& x, const Tensor& edges, const HistogramO
   return {hist / (sum(hist) * diff(edges)), edges};
 }
 
+Histogram counted_in_bins(std::string_view op, const Tensor& x, std::int64_t bins,
+                          const HistogramOptions& options) {
+  check_histogram(op, x, options);
+  require(bins >= 1 && bins < INT32_MAX, "[{}] there are {} bins", op, bins);
+  const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
+  if (options.range || x.numel() == 0) {
+    const auto [low, high] = options.range.value_or(std::pair(0.0, 1.0));
+    require(std::isfinite(low) && std::isfinite(high) && low <= high,
+            "[{}] the range {} .. {} is empty or not finite", op, low, high);
+    return counted_between(x, equal_edges(full({}, low, like), full({}, high, like), bins), options);
+  }
+  const Tensor values = x.detach();
+  return counted_between(x, equal_edges(min(values), max(values), bins), options);
+}
+
 }  // namespace
 
 Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) {
@@ -132,21 +148,11 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
 }
 
 Histogram histogram(const Tensor& x, std::int64_t bins, const HistogramOptions& options) {
-  check_histogram(x, options);
-  require(bins >= 1 && bins < INT32_MAX, "[histogram] there are {} bins", bins);
-  const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
-  if (options.range || x.numel() == 0) {
-    const auto [low, high] = options.range.value_or(std::pair(0.0, 1.0));
-    require(std::isfinite(low) && std::isfinite(high) && low <= high,
-            "[histogram] the range {} .. {} is empty or not finite", low, high);
-    return counted_between(x, equal_edges(full({}, low, like), full({}, high, like), bins), options);
-  }
-  const Tensor values = x.detach();
-  return counted_between(x, equal_edges(min(values), max(values), bins), options);
+  return counted_in_bins("histogram", x, bins, options);
 }
 
 Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions& options) {
-  check_histogram(x, options);
+  check_histogram("histogram", x, options);
   impl_of(edges, "histogram");
   require(edges.rank() == 1 && edges.numel() >= 2, "[histogram] edges are 1-D and at least 2, not {}",
           to_string(edges.shape()));
@@ -154,12 +160,16 @@ Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions
           name(edges.dtype()), name(x.dtype()));
   const Tensor both[] = {x, edges};
   ops::common_device("histogram", both);
-  return counted_between(x, edges.detach(), options);
+  const Tensor given = edges.detach();
+  require(!any(ops::without_last(given, 0) > ops::without_first(given, 0)).item<bool>(),
+          "[histogram] the edges fall");
+  return counted_between(x, given, options);
 }
 
 Tensor histc(const Tensor& x, std::int64_t bins, double min, double max) {
-  if (min == max) return histogram(x, bins).hist;
-  return histogram(x, bins, {.range = std::pair(min, max)}).hist;
+  HistogramOptions options;
+  if (min != max) options.range = std::pair(min, max);
+  return counted_in_bins("histc", x, bins, options).hist;
 }
 
 }  // namespace tenon

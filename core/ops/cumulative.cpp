@@ -8,6 +8,7 @@
 #include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/fold.h"
 #include "core/ops/neighbours.h"
@@ -39,7 +40,7 @@ Tensor accumulated(std::string_view op, const Tensor& x, int dim, DType dtype, o
   Scan scan(op, x.shape(), dim, {carried}, x.device());
   scan.load(cast_program({x.dtype(), dtype, carried}), {{x}});
   scan.combine(combine);
-  return scan.store(cast_program({carried, dtype})).front();
+  return scan.store(cast_program({carried, dtype}), x).front();
 }
 
 // --- Linear recurrences ---
@@ -97,6 +98,14 @@ Tensor first_place(const Tensor& like, int dim) {
 Tensor cumprod_gradient(const Tensor& x, int dim, const Tensor& dy) {
   const Tensor g = reverse_recurrence(without_first(x, dim), dy, dim);
   return g * recurrence(without_last(x, dim), first_place(x, dim), dim);
+}
+
+/// g[i] = dy[i] + x[i + 1] g[i + 1] within a run of equal keys, dx[i] = g[i] · what precedes x[i] in it
+Tensor running_gradient(std::string_view op, const Tensor& x, const Tensor& keys, const Tensor& dy) {
+  const Tensor joined = without_first(keys, 0) == without_last(keys, 0);
+  const Tensor g = reverse_recurrence(where(joined, without_first(x, 0), 0), dy, 0);
+  const Tensor before = where(joined, without_last(ops::running_products(op, x, keys), 0), 1);
+  return g * cat({ones({1}, {.dtype = x.dtype(), .device = x.device()}), before});
 }
 
 // --- Extremes ---
@@ -210,6 +219,27 @@ Tensor cumulative(std::string_view op, const Tensor& x, const CumulativeOptions&
 
 }  // namespace
 
+Tensor ops::running_products(std::string_view op, const Tensor& x, const Tensor& keys) {
+  const DType dtype = x.dtype(), key = keys.dtype();
+  Scan scan(op, x.shape(), 0, {key, dtype}, x.device());
+  scan.load(pair_program({key, dtype}, {key, dtype}), {{keys}, {x}});
+  scan.combine([](Values before, Values here) {
+    const Value product = before[1] * here[1];
+    return std::vector<Value>{here[0], select(before[0] == here[0], product, here[1])};
+  });
+  Builder store;
+  store.input(key);
+  store.output(store.input(dtype));
+  const Tensor y = scan.store(store.build()).front();
+  if (autograd::needs_record({&x, 1})) {
+    autograd::record(op, {&x, 1}, {&y, 1},
+                     [op, keys, saved = autograd::Saved(x)](std::span<const Tensor> dy) {
+                       return std::vector<Tensor>{running_gradient(op, saved.get(op), keys, dy[0])};
+                     });
+  }
+  return y;
+}
+
 Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype) {
   const DType from = impl_of(x, "cumsum").dtype;
   const int d = checked_dim("cumsum", dim, std::max(x.rank(), 1));
@@ -226,6 +256,13 @@ Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype) {
   return y;
 }
 
+Tensor& cumsum_(Tensor& x, int dim) {
+  return ops::write_over("cumsum", x, {}, [&] { return cumsum(x, dim, x.dtype()); });
+}
+Tensor& cumsum_out(Tensor& out, const Tensor& x, int dim, std::optional<DType> dtype) {
+  return ops::write_out("cumsum", out, {x}, [&] { return cumsum(x, dim, dtype); });
+}
+
 Tensor cumprod(const Tensor& x, int dim, std::optional<DType> dtype) {
   impl_of(x, "cumprod");
   const int d = checked_dim("cumprod", dim, std::max(x.rank(), 1));
@@ -236,6 +273,13 @@ Tensor cumprod(const Tensor& x, int dim, std::optional<DType> dtype) {
                   [](Values before, Values here) { return std::vector{before[0] * here[0]}; });
   record_wide("cumprod", x, y, d, cumprod_gradient);
   return y;
+}
+
+Tensor& cumprod_(Tensor& x, int dim) {
+  return ops::write_over("cumprod", x, {}, [&] { return cumprod(ops::kept(x), dim, x.dtype()); });
+}
+Tensor& cumprod_out(Tensor& out, const Tensor& x, int dim, std::optional<DType> dtype) {
+  return ops::write_out("cumprod", out, {x}, [&] { return cumprod(x, dim, dtype); });
 }
 
 Tensor cumulative_sum(const Tensor& x, const CumulativeOptions& options) {

@@ -66,18 +66,33 @@ void apply_in_place(std::string_view op, const Program& program, Tensor& x,
 
 void apply_out(std::string_view op, const Program& program, Tensor& out, std::span<const Tensor> inputs,
                std::span<const std::uint64_t> scalars) {
-  require(!autograd::needs_record(inputs) && !autograd::needs_record({&out, 1}),
-          "[{}] a result written into a tensor is not recorded; use NoGrad, or take a new one", op);
-  require_writable(op, out);
-  common_device(op, inputs);
+  check_out(op, out, inputs);
   Shape shape;
   for (const Tensor& x : inputs) shape = broadcast(op, shape, x.shape());
-  require(out.shape() == shape, "[{}] the result has shape {}, not that of out: {}", op,
-          to_string(shape), to_string(out.shape()));
-  require(out.device() == inputs.front().device(), "[{}] out is on {}, the operands are on {}", op,
-          out.device().name(), inputs.front().device().name());
+  check_shape(op, out, shape);
   write(op, program, out, inputs, scalars);
   mark_written(out);
+}
+
+void check_out(std::string_view op, const Tensor& out, std::span<const Tensor> operands) {
+  impl_of(out, op);
+  require(!autograd::needs_record(operands) && !autograd::needs_record({&out, 1}),
+          "[{}] a result written into a tensor is not recorded; use NoGrad, or take a new one", op);
+  require_writable(op, out);
+  const Device device = common_device(op, operands);
+  require(out.device() == device, "[{}] out is on {}, the operands are on {}", op, out.device().name(),
+          device.name());
+}
+
+void check_shape(std::string_view op, const Tensor& out, const Shape& result) {
+  require(out.shape() == result, "[{}] the result has shape {}, not that of out: {}", op,
+          to_string(result), to_string(out.shape()));
+}
+
+void check_holds(std::string_view op, DType holder, DType result) {
+  const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
+  require(kind(result) <= kind(holder), "[{}] the result is {}, which {} can't hold; convert first", op,
+          name(result), name(holder));
 }
 
 Tensor convert(const Tensor& x, DType dtype) {

@@ -24,6 +24,13 @@ void apply_in_place(std::string_view op, const program::Program& program, Tensor
 void apply_out(std::string_view op, const program::Program& program, Tensor& out,
                std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
 
+// What a result that is written into `out` must meet; all InvalidArgument.
+/// It is not recorded, can be written, and is on the operands' device.
+void check_out(std::string_view op, const Tensor& out, std::span<const Tensor> operands);
+void check_shape(std::string_view op, const Tensor& out, const Shape& result);
+/// A result may go into its own kind of dtype or a later one; 1.5 would be lost in an integer.
+void check_holds(std::string_view op, DType holder, DType result);
+
 /// A copy converted to `dtype`, row-major.
 Tensor convert(const Tensor& x, DType dtype);
 

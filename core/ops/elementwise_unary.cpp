@@ -1,4 +1,5 @@
 // The table of elementwise ops of one operand.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -30,6 +31,20 @@ Value sign_of(Value a) {
 /// Infinities are not infinity of integers, whose every number is finite.
 Value equals_infinity(Value a, double infinity) {
   return is_floating(a.dtype()) ? a == infinity : a != a;
+}
+
+/// The logarithm of the odds a to 1 - a.
+Value log_odds(Value a) {
+  return log(a) - log1p(-a);
+}
+Value slope_of_log_odds(Value a) {
+  return 1 / (a * (1 - a));
+}
+
+// √π/2 exp(y²)
+Value slope_of_erfinv(Value a) {
+  const Value y = erfinv(abs(a));
+  return exp(y * y) * (0.5 / std::numbers::inv_sqrtpi);
 }
 
 Value normalised_sine(Value a) {
@@ -78,7 +93,7 @@ TENON_TEST(isposinf, test, TENON_FORMULA(ops::equals_infinity(a, ops::kInfinity)
 TENON_TEST(isneginf, test, TENON_FORMULA(ops::equals_infinity(a, -ops::kInfinity)))
 TENON_TEST(isfinite, test, TENON_FORMULA(a - a == 0))
 TENON_TEST(signbit, test, TENON_FORMULA(ops::is_negative(a)))
-TENON_TEST(logical_not, truth, TENON_FORMULA(~a))
+TENON_UNARY(logical_not, truth, TENON_FORMULA(~a))
 TENON_UNARY(bitwise_not, bits, TENON_FORMULA(~a))
 
 TENON_UNARY(sqrt, floats, TENON_FORMULA(sqrt(a)))
@@ -90,12 +105,15 @@ TENON_UNARY(log, wide, TENON_FORMULA(log(a)))
 TENON_UNARY(log2, wide, TENON_FORMULA(log2(a)))
 TENON_UNARY(log10, wide, TENON_FORMULA(log(a) * std::numbers::log10e))
 TENON_UNARY(log1p, wide, TENON_FORMULA(log1p(a)))
-// 1 / (a (1 - a))
-TENON_UNARY(logit, floats, TENON_FORMULA(log(a) - log1p(-a)), TENON_SLOPES(1 / (a * (1 - a))))
+TENON_UNARY(logit, floats, TENON_FORMULA(ops::log_odds(a)), TENON_SLOPES(ops::slope_of_log_odds(a)))
 TENON_UNARY(erf, floats, TENON_FORMULA(erf(a)))
 // -2/√π exp(-a²)
 TENON_UNARY(erfc, floats, TENON_FORMULA(ops::erfc(a)),
             TENON_SLOPES(exp(-(a * a)) * (-2 * std::numbers::inv_sqrtpi)))
+TENON_UNARY(erfinv, wide, TENON_FORMULA(ops::with_sign(ops::erfinv(abs(a)), a)),
+            TENON_SLOPES(ops::slope_of_erfinv(a)))
+TENON_UNARY(lgamma, floats, TENON_FORMULA(ops::lgamma(a)), TENON_SLOPES(ops::digamma(a)))
+TENON_UNARY(digamma, floats, TENON_FORMULA(ops::digamma(a)))
 
 TENON_UNARY(sin, floats, TENON_FORMULA(sin(a)))
 TENON_UNARY(cos, floats, TENON_FORMULA(cos(a)))
@@ -110,14 +128,41 @@ TENON_UNARY(sinh, wide, TENON_FORMULA(ops::sinh(a)), TENON_SLOPES(ops::cosh(a)))
 TENON_UNARY(cosh, wide, TENON_FORMULA(ops::cosh(a)), TENON_SLOPES((expm1(a) - expm1(-a)) * 0.5))
 TENON_UNARY(tanh, floats, TENON_FORMULA(tanh(a)))
 TENON_UNARY(asinh, floats, TENON_FORMULA(ops::asinh(a)), TENON_SLOPES(1 / sqrt(a * a + 1)))
-TENON_UNARY(acosh, floats, TENON_FORMULA(ops::acosh(a)), TENON_SLOPES(1 / sqrt((a - 1) * (a + 1))))
+TENON_UNARY(acosh, floats, TENON_FORMULA(ops::acosh(a)), TENON_SLOPES(1 / (sqrt(a - 1) * sqrt(a + 1))))
 TENON_UNARY(atanh, floats, TENON_FORMULA(ops::atanh(a)), TENON_SLOPES(1 / ((1 - a) * (1 + a))))
 TENON_UNARY(sinc, floats, TENON_FORMULA(ops::normalised_sine(a)),
             TENON_SLOPES(ops::slope_of_normalised_sine(a)))
 TENON_UNARY(deg2rad, floats, TENON_FORMULA(a * (ops::kPi / 180)))
 TENON_UNARY(rad2deg, floats, TENON_FORMULA(a * (180 / ops::kPi)))
+
+static constexpr ops::Rule logit_within_rule{
+    "logit", ops::Computes::floats,
+    TENON_FORMULA(ops::log_odds(select(a < p, p, select(a > 1 - p, 1 - p, a)))),
+    TENON_SLOPES(select((a < p) | (a > 1 - p), number(a, 0), ops::slope_of_log_odds(a)))};
+// One of p and q is 1.
+static constexpr ops::Rule round_to_rule{"round", ops::Computes::floats,
+                                         TENON_FORMULA(round(a * p / q) / p * q)};
 // clang-format on
 #undef TENON_TEST
 #undef TENON_UNARY
+
+Tensor logit(const Tensor& x, double eps) {
+  return ops::evaluate(logit_within_rule, {x}, {eps});
+}
+Tensor& logit_(Tensor& x, double eps) {
+  return ops::evaluate_in_place(logit_within_rule, x, {x}, {eps});
+}
+
+/// 10 to the power, or 1.
+static double power_of_ten(double power) {
+  return std::pow(10, std::max(power, 0.0));
+}
+Tensor round(const Tensor& x, int decimals) {
+  return ops::evaluate(round_to_rule, {x}, {power_of_ten(decimals), power_of_ten(-1.0 * decimals)});
+}
+Tensor& round_(Tensor& x, int decimals) {
+  return ops::evaluate_in_place(round_to_rule, x, {x},
+                                {power_of_ten(decimals), power_of_ten(-1.0 * decimals)});
+}
 
 }  // namespace tenon

@@ -1,8 +1,11 @@
 // The greatest and the least: their values, and where they stand.
+#include <algorithm>
+
 #include <tenon/ops.h>
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/fold.h"
 #include "core/ops/formula.h"
 #include "core/tensor/impl.h"
@@ -85,7 +88,7 @@ Tensor extreme(std::string_view op, std::uint8_t how, const Tensor& x, const Dim
 ValuesAndIndices extreme_along(std::string_view op, std::uint8_t value, std::uint8_t place,
                                const Tensor& x, int dim, bool keepdim) {
   const DType dtype = impl_of(x, op).dtype;
-  const int d = checked_dim(op, dim, x.rank());
+  const int d = checked_dim(op, dim, std::max(x.rank(), 1));
   const Fold fold = fold_over(x.shape(), 1u << d, keepdim);
   require_elements(op, fold);
   program::Builder b;
@@ -151,6 +154,19 @@ Tensor argmax(const Tensor& x, const Dims& dim, bool keepdim) {
 }
 Tensor argmin(const Tensor& x, const Dims& dim, bool keepdim) {
   return ops::place_of_extreme("argmin", TENON_REDUCE_ARGMIN, x, dim, keepdim);
+}
+
+Tensor& amax_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::write_out("amax", out, {x}, [&] { return amax(x, dims, keepdim); });
+}
+Tensor& amin_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return ops::write_out("amin", out, {x}, [&] { return amin(x, dims, keepdim); });
+}
+Tensor& argmax_out(Tensor& out, const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::write_out("argmax", out, {x}, [&] { return argmax(x, dim, keepdim); });
+}
+Tensor& argmin_out(Tensor& out, const Tensor& x, const Dims& dim, bool keepdim) {
+  return ops::write_out("argmin", out, {x}, [&] { return argmin(x, dim, keepdim); });
 }
 
 Tensor Tensor::max(const Dims& dims, bool keepdim) const {

@@ -1,27 +1,29 @@
 // One REDUCE over the axes; sums get their gradient from the program that they fold.
 #include "core/ops/fold.h"
 
+#include <algorithm>
+
 #include "core/base/fail.h"
 #include "core/ops/derivatives.h"
+#include "core/ops/destination.h"
 #include "core/ops/kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::ops {
 namespace {
 
-/// y, which no one else has seen yet, in another shape of as many elements.
-Tensor reshaped(const Tensor& y, const Shape& shape) {
-  y.impl()->shape = shape;
-  y.impl()->strides = contiguous_strides(shape);
-  return y;
-}
-
-std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, Reduction work) {
+/// The work over the fold's axes, with results of these dtypes.
+std::vector<Tensor> run_folded(std::string_view op, const Fold& fold, std::span<const DType> dtypes,
+                               Device device, Reduction work) {
+  std::vector<Tensor> results;
+  for (const DType dtype : dtypes) {
+    results.push_back(result(op, fold.result, dtype, device));
+    work.results.push_back(results.back().detach().view(fold.kept));
+  }
   work.shape = fold.shape;
   work.axes = fold.axes;
   run(op, work);
-  for (const Tensor& y : work.results) reshaped(y, fold.result);
-  return std::move(work.results);
+  return results;
 }
 
 /// Nothing where an input is no tensor.
@@ -50,7 +52,8 @@ std::vector<Tensor> spread(const Fold& fold, const program::Program& program,
 }  // namespace
 
 Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
-  Fold fold{.shape = shape, .axes = axes, .kept = shape, .result = {}, .count = 1};
+  const std::uint32_t all = (1u << shape.size()) - 1;
+  Fold fold{.shape = shape, .axes = axes & all, .kept = shape, .result = {}, .count = 1};
   for (int d = 0; d < shape.size(); ++d) {
     const bool goes = axes >> d & 1;
     if (goes) {
@@ -65,7 +68,7 @@ Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
 Fold fold_of(std::string_view op, const Shape& shape, const Dims& dims, bool keepdim) {
   std::uint32_t axes = dims.empty() ? (1u << shape.size()) - 1 : 0;
   for (const std::int64_t dim : dims) {
-    const int d = checked_dim(op, dim, shape.size());
+    const int d = checked_dim(op, dim, std::max(shape.size(), 1));
     require((axes >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
     axes |= 1u << d;
   }
@@ -87,25 +90,20 @@ std::vector<Tensor> folded(std::string_view op, const Fold& fold, const Folding&
     }
     return found;
   }();
-  const Device device = common_device(op, tensors);
-  Reduction work{.shape = {},
-                 .results = {},
-                 .operators = how.operators,
-                 .inputs = how.inputs,
-                 .prologue = how.program,
-                 .scalars = how.scalars};
-  for (const DType dtype : how.dtypes) work.results.push_back(allocate(fold.kept, dtype, device));
-  return run_folded(op, fold, std::move(work));
+  return run_folded(op, fold, how.dtypes, common_device(op, tensors),
+                    {.shape = {},
+                     .results = {},
+                     .operators = how.operators,
+                     .inputs = how.inputs,
+                     .prologue = how.program,
+                     .scalars = how.scalars});
 }
 
 Tensor folded(std::string_view op, const Fold& fold, std::uint8_t how, const Tensor& x, DType from,
               DType dtype) {
-  Reduction work{.shape = {},
-                 .results = {allocate(fold.kept, dtype, x.device())},
-                 .operators = {how},
-                 .inputs = {{x}}};
+  Reduction work{.shape = {}, .results = {}, .operators = {how}, .inputs = {{x}}};
   if (x.dtype() != from) work.prologue = cast_program({x.dtype(), from});
-  return run_folded(op, fold, std::move(work)).front();
+  return run_folded(op, fold, {&dtype, 1}, x.device(), std::move(work)).front();
 }
 
 std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::Program& program,

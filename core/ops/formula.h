@@ -24,7 +24,7 @@ class Formula {
 
   /// x in the dtype of the formula.
   program::Value operator()(const Tensor& x) { return cast(raw(x), dtype_); }
-  /// x as it is.
+  /// x as it is; one input however often it is named.
   program::Value raw(const Tensor& x);
   /// The coordinate along a dimension of `rank`: an input that needs no memory, and has no gradient.
   program::Value coordinate(int dim, int rank, DType dtype);
@@ -38,6 +38,8 @@ class Formula {
   /// The outputs over what the inputs broadcast to; recorded.
   std::vector<Tensor> apply_all(std::string_view op);
   Tensor apply(std::string_view op) { return apply_all(op).front(); }
+  /// The one output into `out`, whose dtype it has; not recorded.
+  Tensor& apply_out(std::string_view op, Tensor& out);
   /// The outputs over `shape`; not recorded, coordinates among the inputs.
   Tensor run(std::string_view op, const Shape& shape, Device device);
   /// Their sums, of `dtype` or the outputs' own; recorded unless there are coordinates.
@@ -47,11 +49,16 @@ class Formula {
   Tensor sum(std::string_view op, const Fold& fold, std::optional<DType> dtype = {}) {
     return sum_all(op, fold, dtype).front();
   }
+  /// The outputs folded by an operator (TENON_REDUCE_...), each in its own dtype; not recorded.
+  std::vector<Tensor> fold_all(std::string_view op, const Fold& fold, std::uint8_t how);
 
  private:
+  std::vector<Tensor> tensors() const;
+
   DType dtype_;
   program::Builder builder_;
   std::vector<Input> inputs_;
+  std::vector<program::Value> values_;  // of the inputs
   std::vector<std::uint64_t> scalars_;
 };
 

@@ -46,11 +46,32 @@ Value atan(Value x) {
   return with_sign(angle(abs(x), number(x, 1)), x);
 }
 
-// Below 1/2 nothing is lost; above, erfc(x) = exp(-x²) R(x) / (1 + 2x), of which R is a polynomial's.
-Value erfc(Value x) {
+/// erfc(x) = exp(-x²) R(x) / (1 + 2x) for x >= 1/2, of which R is a polynomial's; what x² is rounded
+/// by would be lost digits of exp.
+static Value upper_erfc(Value x) {
   const Value far = min(max(x, 0.5), is_double(x) ? 28.0 : 11.0);
   const Value scaled = evaluate(program::polynomial::erfc_scaled, (far - 4) / (far + 4));
-  return select(x < 0.5, 1 - erf(x), exp(-(far * far)) * (scaled / (1 + 2 * far)));
+  const program::Pair square = program::two_product(far, far);
+  const Value bell = exp(-square.hi);
+  return (bell - bell * square.lo) * (scaled / (1 + 2 * far));
+}
+
+// Below 1/2 nothing is lost by the difference.
+Value erfc(Value x) {
+  return select(x < 0.5, 1 - erf(x), upper_erfc(x));
+}
+
+// By log(1 - x²), as Giles does ("Approximating the erfinv function", 2010); then one step of Halley's
+// from y, where erf(y) lacks `missing`.
+Value erfinv(Value x) {
+  const Value w = -log((1 - x) * (1 + x));
+  Value y = x * evaluate(program::polynomial::erfinv_start, (w - 4) / (w + 8));
+  if (is_double(x)) {
+    const Value missing = select(y < 0.5, x - erf(y), upper_erfc(y) - (1 - x));
+    const Value step = missing * exp(y * y) * (0.5 / inv_sqrtpi);
+    y = y + step / (1 - y * step);
+  }
+  return select(x == 1, number(x, program::kInfinity), y);
 }
 
 // (t + t / (t + 1)) / 2 with t = e^|x| - 1, and where that overflows (e^(|x|/2) / 2) e^(|x|/2).
@@ -83,10 +104,10 @@ Value asinh(Value x) {
   return with_sign(select(size > large(x), log_twice(size), near), x);
 }
 
-// log(x + √(x² - 1)) = log1p(t + √(2t + t²)) with t = x - 1; NaN below 1.
+// log(x + √(x² - 1)) = log1p(t + √t √(t + 2)) with t = x - 1; NaN below 1.
 Value acosh(Value x) {
   const Value t = min(x, large(x)) - 1;
-  return select(x > large(x), log_twice(x), log1p(t + sqrt(t * (t + 2))));
+  return select(x > large(x), log_twice(x), log1p(t + sqrt(t) * sqrt(t + 2)));
 }
 
 // log1p(2a / (1 - a)) / 2 with a = |x|; NaN beyond 1.

@@ -22,6 +22,11 @@ Value with_sign(Value magnitude, Value x);
 Value angle(Value y, Value x);
 Value atan(Value x);
 Value erfc(Value x);
+/// Where erf is x, for x >= 0.
+Value erfinv(Value x);
+/// log |Γ(x)|, and its derivative.
+Value lgamma(Value x);
+Value digamma(Value x);
 Value sinh(Value x);
 Value cosh(Value x);
 Value asinh(Value x);

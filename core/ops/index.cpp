@@ -1,4 +1,5 @@
 // Index tensors along one dimension.
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
@@ -6,6 +7,7 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/places.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
@@ -13,9 +15,14 @@
 namespace tenon {
 namespace {
 
+using ops::check_source;
 using ops::Place;
+using ops::place_of;
+using ops::place_of_rows;
 using ops::read_at;
+using ops::source_of;
 using ops::write_at;
+using ops::write_over;
 
 /// Dimension d of the iteration space runs along that of the indexed operand, but for `dim`.
 std::vector<int> along_all_but(int dim, int rank) {
@@ -39,71 +46,31 @@ int dim_of(std::string_view op, const Tensor& x, int dim) {
   return checked_dim(op, dim, x.rank());
 }
 
-/// The place of an index tensor that has x's rank.
-Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
-  ops::check_index(op, x, index);
-  const int d = dim_of(op, x, dim);
-  require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op,
-          to_string(index.shape()), to_string(x.shape()));
-  for (int i = 0; i < x.rank(); ++i) {
-    require(i == d || index.size(i) <= x.size(i), "[{}] index {} exceeds {} in dimension {}", op,
-            to_string(index.shape()), to_string(x.shape()), i);
-  }
-  return place_along(op, x, d, index, index.shape());
-}
-
-/// The place of rows `index` along `dim`.
-Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
+/// The place of elements that are counted in row-major order.
+Place place_of_elements(std::string_view op, const Tensor& x, const Tensor& index) {
   impl_of(x, op);
   ops::check_index(op, x, index);
-  const int d = dim_of(op, x, dim);
-  require(index.rank() == 1, "[{}] index is 1-D, not {}", op, to_string(index.shape()));
-  Shape shape = x.shape(), column = Dims::filled(x.rank(), 1);
-  shape[d] = column[d] = index.size(0);
-  return place_along(op, x, d, index.reshape(column), shape);
+  Place place{.steps = {ops::flat}, .shape = index.shape(), .picks = {{index, 0, 0}}, .along = {}};
+  place.along.assign(static_cast<std::size_t>(index.rank()), -1);
+  const std::int64_t count = x.numel();
+  ops::wrap(op, place.picks, {&count, 1});
+  return place;
 }
 
-/// What is written has x's dtype and device.
-void check_source(std::string_view op, const Tensor& x, const Tensor& src) {
-  const Tensor operands[] = {x, src};
-  ops::common_device(op, operands);
-  require(src.dtype() == x.dtype(), "[{}] x is {} and src {}; convert one", op, name(x.dtype()),
-          name(src.dtype()));
+void check_how(std::string_view op, const Tensor& x, Scatter how) {
+  require(how == Scatter::assign || impl_of(x, op).dtype != bool_, "[{}] bools can only be assigned",
+          op);
 }
 
-/// A number to be written.
-Tensor source_of(std::string_view op, const Tensor& x, Scalar value) {
-  const DType dtype = impl_of(x, op).dtype;
-  require_fits(op, value, dtype);
-  return full({}, value, {.dtype = dtype, .device = x.device()});
-}
-
-/// The part of src that an index tensor of `shape` takes.
-Tensor covered(std::string_view op, const Tensor& src, const Shape& shape) {
-  require(src.rank() == shape.size(), "[{}] src {} has not as many dimensions as index {}", op,
-          to_string(src.shape()), to_string(shape));
-  Tensor part = src;
-  for (int d = 0; d < shape.size(); ++d) {
-    require(shape[d] <= src.size(d), "[{}] index {} exceeds src {} in dimension {}", op,
-            to_string(shape), to_string(src.shape()), d);
-    if (shape[d] < src.size(d)) part = part.slice(d, {.start = 0, .stop = shape[d]});
-  }
-  return part;
-}
-
-void check_how(const Tensor& x, Scatter how) {
-  require(how == Scatter::assign || impl_of(x, "scatter").dtype != bool_,
-          "[scatter] bools can only be assigned");
+/// x for a scatter over it.
+Tensor kept(const Tensor& x, const Tensor& src, Scatter how) {
+  return how == Scatter::max || how == Scatter::min ? ops::kept(x, {src}) : x;
 }
 
 /// index_add and index_copy.
 Tensor write_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index, const Tensor& src,
                   Scatter how) {
-  check_source(op, x, src);
-  const Place place = place_of_rows(op, x, dim, index);
-  require(src.shape() == place.shape, "[{}] src is {}, not {}", op, to_string(src.shape()),
-          to_string(place.shape));
-  return write_at(op, x, place, src, how);
+  return write_at(op, x, ops::place_of_rows(op, x, dim, index, src), src, how);
 }
 
 /// The shape that x and index are broadcast to without `dim`, where it has `extent`.
@@ -130,8 +97,73 @@ Tensor without_past(const Tensor& weight, std::int64_t padding) {
 
 }  // namespace
 
+namespace ops {
+
+Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
+  check_index(op, x, index);
+  const int d = checked_dim(op, dim, std::max(x.rank(), 1));
+  const bool in_number = x.rank() == 0 && index.rank() <= 1;
+  require(index.rank() == x.rank() || in_number, "[{}] index {} has not as many dimensions as {}", op,
+          to_string(index.shape()), to_string(x.shape()));
+  for (int i = 0; i < x.rank(); ++i) {
+    require(i == d || index.size(i) <= x.size(i), "[{}] index {} exceeds {} in dimension {}", op,
+            to_string(index.shape()), to_string(x.shape()), i);
+  }
+  if (in_number) return place_of_elements(op, x, index);
+  return place_along(op, x, d, index, index.shape());
+}
+
+Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index) {
+  impl_of(x, op);
+  check_index(op, x, index);
+  const int d = dim_of(op, x, dim);
+  require(index.rank() == 1, "[{}] index is 1-D, not {}", op, to_string(index.shape()));
+  Shape shape = x.shape(), column = Dims::filled(x.rank(), 1);
+  shape[d] = column[d] = index.size(0);
+  return place_along(op, x, d, index.reshape(column), shape);
+}
+
+Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index,
+                    const Tensor& src) {
+  check_source(op, x, src);
+  Place place = place_of_rows(op, x, dim, index);
+  require(src.shape() == place.shape, "[{}] src is {}, not {}", op, to_string(src.shape()),
+          to_string(place.shape));
+  return place;
+}
+
+void check_source(std::string_view op, const Tensor& x, const Tensor& src) {
+  const Tensor operands[] = {x, src};
+  common_device(op, operands);
+  require(src.dtype() == x.dtype(), "[{}] x is {} and src {}; convert one", op, name(x.dtype()),
+          name(src.dtype()));
+}
+
+Tensor source_of(std::string_view op, const Tensor& x, Scalar value) {
+  const DType dtype = impl_of(x, op).dtype;
+  require_fits(op, value, dtype);
+  return full({}, value, {.dtype = dtype, .device = x.device()});
+}
+
+Tensor covered(std::string_view op, const Tensor& src, const Shape& shape) {
+  require(src.rank() == shape.size(), "[{}] src {} has not as many dimensions as index {}", op,
+          to_string(src.shape()), to_string(shape));
+  Tensor part = src;
+  for (int d = 0; d < shape.size(); ++d) {
+    require(shape[d] <= src.size(d), "[{}] index {} exceeds src {} in dimension {}", op,
+            to_string(shape), to_string(src.shape()), d);
+    if (shape[d] < src.size(d)) part = part.slice(d, {.start = 0, .stop = shape[d]});
+  }
+  return part;
+}
+
+}  // namespace ops
+
 Tensor index_select(const Tensor& x, int dim, const Tensor& index) {
   return read_at("index_select", x, place_of_rows("index_select", x, dim, index));
+}
+Tensor& index_select_out(Tensor& out, const Tensor& x, int dim, const Tensor& index) {
+  return ops::write_out("index_select", out, {x, index}, [&] { return index_select(x, dim, index); });
 }
 
 Tensor index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& src, Scalar alpha) {
@@ -140,9 +172,15 @@ Tensor index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& sr
   const Tensor scaled = alpha.to_double() == 1 ? src : src * alpha;
   return write_rows("index_add", x, dim, index, scaled, Scatter::add);
 }
+Tensor& index_add_(Tensor& x, int dim, const Tensor& index, const Tensor& src, Scalar alpha) {
+  return write_over("index_add", x, {index, src}, [&] { return index_add(x, dim, index, src, alpha); });
+}
 
 Tensor index_copy(const Tensor& x, int dim, const Tensor& index, const Tensor& src) {
   return write_rows("index_copy", x, dim, index, src, Scatter::assign);
+}
+Tensor& index_copy_(Tensor& x, int dim, const Tensor& index, const Tensor& src) {
+  return write_over("index_copy", x, {index, src}, [&] { return index_copy(x, dim, index, src); });
 }
 
 Tensor index_fill(const Tensor& x, int dim, const Tensor& index, const Tensor& value) {
@@ -154,22 +192,39 @@ Tensor index_fill(const Tensor& x, int dim, const Tensor& index, const Tensor& v
 Tensor index_fill(const Tensor& x, int dim, const Tensor& index, Scalar value) {
   return index_fill(x, dim, index, source_of("index_fill", x, value));
 }
+Tensor& index_fill_(Tensor& x, int dim, const Tensor& index, const Tensor& value) {
+  return write_over("index_fill", x, {index, value}, [&] { return index_fill(x, dim, index, value); });
+}
+Tensor& index_fill_(Tensor& x, int dim, const Tensor& index, Scalar value) {
+  return index_fill_(x, dim, index, source_of("index_fill", x, value));
+}
 
 Tensor gather(const Tensor& x, int dim, const Tensor& index) {
   impl_of(x, "gather");
   return read_at("gather", x, place_of("gather", x, dim, index));
 }
+Tensor& gather_out(Tensor& out, const Tensor& x, int dim, const Tensor& index) {
+  return ops::write_out("gather", out, {x, index}, [&] { return gather(x, dim, index); });
+}
 
 Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& src, Scatter how) {
   check_source("scatter", x, src);
-  check_how(x, how);
+  check_how("scatter", x, how);
   const Place place = place_of("scatter", x, dim, index);
-  return write_at("scatter", x, place, covered("scatter", src, place.shape), how);
+  return write_at("scatter", x, place, ops::covered("scatter", src, place.shape), how);
 }
 Tensor scatter(const Tensor& x, int dim, const Tensor& index, Scalar value, Scatter how) {
-  check_how(x, how);
+  check_how("scatter", x, how);
   const Place place = place_of("scatter", x, dim, index);
   return write_at("scatter", x, place, source_of("scatter", x, value), how);
+}
+Tensor& scatter_(Tensor& x, int dim, const Tensor& index, const Tensor& src, Scatter how) {
+  return write_over("scatter", x, {index, src},
+                    [&] { return scatter(kept(x, src, how), dim, index, src, how); });
+}
+Tensor& scatter_(Tensor& x, int dim, const Tensor& index, Scalar value, Scatter how) {
+  return write_over("scatter", x, {index},
+                    [&] { return scatter(kept(x, {}, how), dim, index, value, how); });
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim) {
@@ -196,18 +251,28 @@ Tensor put_along_dim(const Tensor& x, const Tensor& index, const Tensor& src, in
 }
 
 Tensor take(const Tensor& x, const Tensor& index) {
-  impl_of(x, "take");
-  ops::check_index("take", x, index);
-  const Tensor flat = x.reshape({-1});
-  Place place = place_along("take", flat, 0, index, index.shape());
-  place.along.assign(static_cast<std::size_t>(index.rank()), -1);
-  return read_at("take", flat, place);
+  return read_at("take", x, place_of_elements("take", x, index));
+}
+
+Tensor put(const Tensor& x, const Tensor& index, const Tensor& src, bool accumulate) {
+  check_source("put", x, src);
+  const Scatter how = accumulate ? Scatter::add : Scatter::assign;
+  check_how("put", x, how);
+  const Place place = place_of_elements("put", x, index);
+  require(src.numel() == index.numel(), "[put] src {} has not as many elements as index {}",
+          to_string(src.shape()), to_string(index.shape()));
+  return write_at("put", x, place, src.reshape(index.shape()), how);
+}
+Tensor& put_(Tensor& x, const Tensor& index, const Tensor& src, bool accumulate) {
+  return write_over("put", x, {index, src},
+                    [&] { return put(x.contiguous(), index, src, accumulate); });
 }
 
 Tensor embedding(const Tensor& weight, const Tensor& index, std::optional<std::int64_t> padding) {
   impl_of(weight, "embedding");
   ops::check_index("embedding", weight, index);
   require(weight.rank() == 2, "[embedding] weight is (rows, width), not {}", to_string(weight.shape()));
+  require_rank("embedding", index.rank() + 1);
   Place place{.shape = index.shape(), .picks = {{index.unsqueeze(-1), 0, 0}}, .along = {}};
   place.shape.push_back(weight.size(1));
   place.along.assign(static_cast<std::size_t>(index.rank()), -1);
@@ -224,14 +289,16 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
             last);
     classes = last + 1;
   }
-  Place place{.shape = index.shape(), .picks = {{index, index.rank(), index.rank()}}, .along = {}};
+  require_rank("one_hot", index.rank() + 1);
+  Place place{.shape = index.shape(), .picks = {{index, index.rank(), -1}}, .along = {}};
   place.along.resize(static_cast<std::size_t>(index.rank()));
   std::iota(place.along.begin(), place.along.end(), 0);
   Shape shape = index.shape();
   shape.push_back(classes);
   Tensor y = zeros(shape, {.dtype = dtype, .device = index.device()});
-  ops::write_in_place("one_hot", y, place, source_of("one_hot", y, 1), Scatter::assign);
-  return y;
+  return write_over("one_hot", y, {}, [&] {
+    return write_at("one_hot", y, place, source_of("one_hot", y, 1), Scatter::assign);
+  });
 }
 
 }  // namespace tenon

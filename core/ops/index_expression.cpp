@@ -10,6 +10,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/places.h"
 #include "core/ops/run.h"
 #include "core/tensor/impl.h"
@@ -198,11 +199,13 @@ Tensor source_of(const Tensor& x, const Place& place, const Tensor& value) {
   impl_of(value, "index_put");
   const Tensor operands[] = {x, value};
   ops::common_device("index_put", operands);
-  require(value.rank() <= place.shape.size() &&
-              broadcast("index_put", value.shape(), place.shape) == place.shape,
-          "[index_put] value {} does not broadcast to {}", to_string(value.shape()),
-          to_string(place.shape));
-  return value.to(x.dtype());
+  Shape shape = value.shape();
+  while (shape.size() > place.shape.size() && shape[0] == 1) shape.erase(0);
+  require(
+      shape.size() <= place.shape.size() && broadcast("index_put", shape, place.shape) == place.shape,
+      "[index_put] value {} does not broadcast to {}", to_string(value.shape()),
+      to_string(place.shape));
+  return value.reshape(shape).to(x.dtype());
 }
 
 /// Where a mask alone says where a 0-d value goes, no places need to be known: a copy of x with it.
@@ -214,9 +217,7 @@ Tensor filled(const Reader& reader, const Tensor& x, const Tensor& value, bool a
 }
 
 Tensor number(const Tensor& x, Scalar value) {
-  const DType dtype = impl_of(x, "index_put").dtype;
-  require_fits("index_put", value, dtype);
-  return full({}, value, {.dtype = dtype, .device = x.device()});
+  return ops::source_of("index_put", x, value);
 }
 
 }  // namespace
@@ -239,10 +240,16 @@ Tensor index_put(const Tensor& x, const std::vector<Index>& indices, Scalar valu
   return index_put(x, indices, number(x, value), accumulate);
 }
 
-Tensor Tensor::index(const std::vector<Index>& indices) const {
+Tensor Tensor::index(std::initializer_list<BasicIndex> indices) const {
+  return tenon::index(*this, {indices.begin(), indices.end()});
+}
+Tensor Tensor::operator[](const BasicIndex& index) const {
+  return tenon::index(*this, {index});
+}
+const Tensor Tensor::index(const std::vector<Index>& indices) const {
   return tenon::index(*this, indices);
 }
-Tensor Tensor::operator[](const Index& index) const {
+const Tensor Tensor::operator[](const Tensor& index) const {
   return tenon::index(*this, {index});
 }
 
@@ -251,13 +258,12 @@ Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& valu
   const Scatter how = how_to_put(*this, accumulate);
   Reader reader("index_put", *this, indices);
   if (const Tensor y = filled(reader, *this, value, accumulate); y.defined()) {
-    const Place whole{.shape = shape(), .picks = {}, .along = {}};
-    ops::write_in_place("index_put", *this, whole, y, how);
-    return *this;
+    return ops::write_over("index_put", *this, {value}, [&] { return y; });
   }
   const Place place = reader.finish();
-  ops::write_in_place("index_put", *this, place, source_of(*this, place, value), how);
-  return *this;
+  return ops::write_over("index_put", *this, {value}, [&] {
+    return ops::write_at("index_put", *this, place, source_of(*this, place, value), how);
+  });
 }
 Tensor& Tensor::index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate) {
   return index_put_(indices, number(*this, value), accumulate);

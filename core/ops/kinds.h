@@ -21,7 +21,7 @@ namespace tenon::ops {
 struct Reduction {
   Shape shape;                  // what is folded: inputs broadcast to it
   std::uint32_t axes = 0;       // bit d: dimension d of `shape` goes
-  std::vector<Tensor> results;  // new, row-major, of `shape` with extent 1 along the axes
+  std::vector<Tensor> results;  // apart from the inputs, of `shape` with extent 1 along the axes
   std::vector<std::uint8_t> operators;
   std::vector<Input> inputs;
   std::optional<program::Program> prologue = {};  // without: the one input as it is
@@ -51,7 +51,8 @@ void run(std::string_view op, const Product& work);
 struct Pick {
   Tensor index;  // any integers, broadcast to the shape of the work
   int dim;
-  int named;  // what an error calls the dimension: its number in the user's tensor
+  int named;  // what an error calls the dimension: its number in the user's tensor; -1: it is none of
+              // it
 };
 
 /// For each coordinate i of `shape`: GATHER: dst[i] = src[place of i]; SCATTER: dst[place of i] takes

@@ -7,6 +7,7 @@
 #include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/kinds.h"
 #include "core/ops/products.h"
 #include "core/tensor/impl.h"
@@ -25,20 +26,30 @@ Shape batch_of(const Shape& shape) {
   return batch;
 }
 
-/// Both of rank 2 or more and of one dtype.
-Tensor matrix_product(const Tensor& a, const Tensor& b) {
-  Tensor y = allocate(ops::product_shape("matmul", a, b), a.dtype(), a.device());
-  ops::run("matmul", {.dst = y, .a = a, .b = b});
+/// y, the product of a row (left) or a column (right), as the matrix that it is.
+Tensor as_matrix(const Tensor& y, bool row, bool column) {
+  const Tensor columns = column ? y.unsqueeze(-1) : y;
+  return row ? columns.unsqueeze(-2) : columns;
+}
+
+/// Both of rank 2 or more and of one dtype; a has a row, or b a column, that leaves the result.
+Tensor matrix_product(const Tensor& a, const Tensor& b, bool row, bool column) {
+  Shape shape = ops::product_shape("matmul", a, b);
+  if (column) shape.erase(shape.size() - 1);
+  if (row) shape.erase(shape.size() - (column ? 1 : 2));
+  const Tensor y = ops::result("matmul", shape, a.dtype(), a.device());
+  ops::run("matmul", {.dst = as_matrix(y.detach(), row, column), .a = a, .b = b});
   const Tensor inputs[] = {a, b};
   if (autograd::needs_record(inputs)) {
     // y = a·b: da = dy·bᵀ, db = aᵀ·dy, summed over broadcast batches.
     autograd::record("matmul", inputs, {&y, 1},
                      [a = autograd::Saved(a), b = autograd::Saved(b), wants_a = a.requires_grad(),
-                      wants_b = b.requires_grad()](std::span<const Tensor> dy) {
+                      wants_b = b.requires_grad(), row, column](std::span<const Tensor> dy) {
                        const Tensor &x = a.get("matmul"), &w = b.get("matmul");
+                       const Tensor g = as_matrix(dy[0], row, column);
                        std::vector<Tensor> dx(2);
-                       if (wants_a) dx[0] = sum_to(matmul(dy[0], w.transpose(-2, -1)), x.shape());
-                       if (wants_b) dx[1] = sum_to(matmul(x.transpose(-2, -1), dy[0]), w.shape());
+                       if (wants_a) dx[0] = sum_to(matmul(g, w.transpose(-2, -1)), x.shape());
+                       if (wants_b) dx[1] = sum_to(matmul(x.transpose(-2, -1), g), w.shape());
                        return dx;
                      });
   }
@@ -153,12 +164,11 @@ Tensor matmul(const Tensor& left, const Tensor& right) {
   const bool row = a.rank() == 1, column = b.rank() == 1;
   if (row) a = a.unsqueeze(0);
   if (column) b = b.unsqueeze(1);
-  Tensor product = matrix_product(a, b);
-  if (column) product = product.squeeze(-1);
-  if (row) product = product.squeeze(column ? -1 : -2);
-  product.impl()->is_view = false;  // of a matrix that nobody has
-  product.impl()->base = {};
-  return product;
+  return matrix_product(a, b, row, column);
+}
+
+Tensor& matmul_out(Tensor& out, const Tensor& x, const Tensor& y) {
+  return ops::write_out("matmul", out, {x, y}, [&] { return matmul(x, y); });
 }
 
 }  // namespace tenon

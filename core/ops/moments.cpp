@@ -113,6 +113,29 @@ Tensor power_norm(const Tensor& x, double p, const Fold& fold, DType dtype) {
   return f.apply("norm");
 }
 
+/// One variable's covariance is a number.
+Dims alone(const Tensor& rows) {
+  return rows.size(0) == 1 ? Dims{0, 1} : Dims{};
+}
+
+/// The weights of the observations in the rows' dtype; undefined where all are 1.
+Tensor weights_of(const Tensor& rows, const CovOptions& options) {
+  Tensor all;
+  for (const Tensor& w : {options.fweights, options.aweights}) {
+    if (!w.defined()) continue;
+    const Tensor operands[] = {rows, w};
+    common_device("cov", operands);
+    require(w.shape() == Shape{rows.size(1)},
+            "[cov] weights {} are not one for each of {} observations", to_string(w.shape()),
+            rows.size(1));
+    all = all.defined() ? all * w.to(rows.dtype()) : w.to(rows.dtype());
+  }
+  require(!options.fweights.defined() || is_integer(options.fweights.dtype()),
+          "[cov] fweights are {}, not integers; aweights may be any numbers",
+          options.fweights.defined() ? name(options.fweights.dtype()) : "");
+  return all;
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -127,6 +150,33 @@ VarMean var_mean(const Tensor& x, const Dims& dims, VarOptions options) {
 }
 StdMean std_mean(const Tensor& x, const Dims& dims, VarOptions options) {
   return {ops::deviation("std_mean", x, dims, options), mean(x, dims, options.keepdim)};
+}
+
+Tensor cov(const Tensor& x, const CovOptions& options) {
+  const DType dtype = ops::result_dtype("cov", x);
+  require(x.rank() <= 2, "[cov] x is {}, not (variables, observations)", to_string(x.shape()));
+  const Tensor rows = (x.rank() == 2 ? x : x.reshape({1, -1})).to(dtype);
+  const std::int64_t n = rows.size(1);
+  const Tensor w = ops::weights_of(rows, options);
+  if (!w.defined()) {
+    const Tensor d = rows - mean(rows, {1}, true);
+    const double divisor = std::fmax(0, static_cast<double>(n) - options.correction);
+    return (matmul(d, d.mT()) / divisor).squeeze(ops::alone(rows));
+  }
+  const Tensor total = sum(w), d = rows - sum(rows * w, {1}, true) / total;
+  const Tensor a = options.aweights;
+  const Tensor lost = a.defined() ? sum(w * a) / total * options.correction
+                                  : full({}, options.correction, {.device = x.device()}).to(dtype);
+  return (matmul(d * w, d.mT()) / clamp(total - lost, 0)).squeeze(ops::alone(rows));
+}
+
+Tensor corrcoef(const Tensor& x) {
+  impl_of(x, "corrcoef");
+  require(x.rank() <= 2, "[corrcoef] x is {}, not (variables, observations)", to_string(x.shape()));
+  const Tensor c = cov(x);
+  if (c.rank() == 0) return c / c;
+  const Tensor deviation = sqrt(c.diagonal());
+  return clamp(c / deviation.unsqueeze(1) / deviation, -1, 1);
 }
 
 // log Σ exp(x) = log Σ exp(x - m) + m for any m, so m counts as a constant in every derivative.

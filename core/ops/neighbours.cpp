@@ -25,10 +25,16 @@ void check_joinable(const Tensor& x, const Tensor& part, std::string_view name, 
   ops::common_device("diff", both);
 }
 
+/// Integers as the default dtype: their sums and differences may not fit.
+Tensor real(std::string_view op, const Tensor& x) {
+  return is_floating(impl_of(x, op).dtype) ? x : x.to(default_dtype());
+}
+
 /// The width of each panel of y along dim: shaped to broadcast.
-Tensor panels(std::string_view op, const Tensor& y, const Tensor& x, int dim) {
-  const Tensor both[] = {y, x};
+Tensor panels(std::string_view op, const Tensor& y, const Tensor& places, int dim) {
+  const Tensor both[] = {y, places};
   ops::common_device(op, both);
+  const Tensor x = real(op, places);
   if (x.rank() != 1) {
     bool fits = x.rank() == y.rank();
     for (int d = 0; fits && d < x.rank(); ++d) fits = x.size(d) == 1 || x.size(d) == y.size(d);
@@ -51,7 +57,8 @@ int dimension_of(std::string_view op, const Tensor& y, int dim) {
 }
 
 /// y[i] + y[i + 1].
-Tensor sums_of_neighbours(const Tensor& y, int dim) {
+Tensor sums_of_neighbours(std::string_view op, const Tensor& integrand, int dim) {
+  const Tensor y = real(op, integrand);
   return without_first(y, dim) + without_last(y, dim);
 }
 
@@ -79,19 +86,21 @@ Tensor diff(const Tensor& x, const DiffOptions& options) {
 
 Tensor trapezoid(const Tensor& y, double dx, int dim) {
   const int d = dimension_of("trapezoid", y, dim);
-  return sum(sums_of_neighbours(y, d) * (dx / 2), {d});
+  return sum(sums_of_neighbours("trapezoid", y, d) * (dx / 2), d);
 }
 Tensor trapezoid(const Tensor& y, const Tensor& x, int dim) {
   const int d = dimension_of("trapezoid", y, dim);
-  return sum(sums_of_neighbours(y, d) * (panels("trapezoid", y, x, d) * 0.5), {d});
+  return sum(sums_of_neighbours("trapezoid", y, d) * (panels("trapezoid", y, x, d) * 0.5), d);
 }
 Tensor cumulative_trapezoid(const Tensor& y, double dx, int dim) {
   const int d = dimension_of("cumulative_trapezoid", y, dim);
-  return cumsum(sums_of_neighbours(y, d) * (dx / 2), d);
+  return cumsum(sums_of_neighbours("cumulative_trapezoid", y, d) * (dx / 2), d);
 }
 Tensor cumulative_trapezoid(const Tensor& y, const Tensor& x, int dim) {
   const int d = dimension_of("cumulative_trapezoid", y, dim);
-  return cumsum(sums_of_neighbours(y, d) * (panels("cumulative_trapezoid", y, x, d) * 0.5), d);
+  return cumsum(sums_of_neighbours("cumulative_trapezoid", y, d) *
+                    (panels("cumulative_trapezoid", y, x, d) * 0.5),
+                d);
 }
 
 }  // namespace tenon

@@ -8,6 +8,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/places.h"
 #include "core/ops/run.h"
@@ -84,6 +85,34 @@ void require_mask(std::string_view op, const Tensor& mask) {
   require(dtype == bool_, "[{}] the mask is {}, not bool", op, name(dtype));
 }
 
+/// What writes a number, an input or a scalar, into x where the mask is true.
+struct Filling {
+  program::Program program;
+  std::vector<Tensor> inputs;
+  std::vector<std::uint64_t> scalars = {};
+};
+
+Filling filling(const Tensor& x, const Tensor& mask, const Tensor& value) {
+  require_mask("masked_fill", mask);
+  const Tensor operands[] = {x, mask, value};
+  common_device("masked_fill", operands);
+  require(value.rank() == 0, "[masked_fill] value is 0-d, not {}", to_string(value.shape()));
+  Builder b;
+  const Value chosen = b.input(bool_), filled = b.input(x.dtype());
+  b.output(select(chosen, filled, b.input(x.dtype())));
+  return {b.build(), {mask, value.to(x.dtype()), x}};
+}
+
+Filling filling(const Tensor& x, const Tensor& mask, Scalar value) {
+  const DType dtype = impl_of(x, "masked_fill").dtype;
+  require_mask("masked_fill", mask);
+  require_fits("masked_fill", value, dtype);
+  Builder b;
+  const Value chosen = b.input(bool_);
+  b.output(select(chosen, b.scalar(dtype), b.input(dtype)));
+  return {b.build(), {mask, x}, {value.bits(dtype)}};
+}
+
 }  // namespace
 
 std::vector<Tensor> true_places(std::string_view op, const Tensor& mask, std::optional<DType> dtype) {
@@ -131,22 +160,45 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
-  ops::require_mask("masked_fill", mask);
-  const Tensor operands[] = {x, mask, value};
-  ops::common_device("masked_fill", operands);
-  require(value.rank() == 0, "[masked_fill] value is 0-d, not {}", to_string(value.shape()));
-  return where(mask, value.to(x.dtype()), x);
+  const ops::Filling f = ops::filling(x, mask, value);
+  return ops::apply("masked_fill", f.program, f.inputs).front();
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
-  const DType dtype = impl_of(x, "masked_fill").dtype;
-  ops::require_mask("masked_fill", mask);
-  require_fits("masked_fill", value, dtype);
-  program::Builder b;
-  const program::Value chosen = b.input(bool_);
-  b.output(select(chosen, b.scalar(dtype), b.input(dtype)));
-  const Tensor inputs[] = {mask, x};
-  const std::uint64_t bits = value.bits(dtype);
-  return ops::apply("masked_fill", b.build(), inputs, {&bits, 1}).front();
+  const ops::Filling f = ops::filling(x, mask, value);
+  return ops::apply("masked_fill", f.program, f.inputs, f.scalars).front();
+}
+Tensor& masked_fill_(Tensor& x, const Tensor& mask, const Tensor& value) {
+  const ops::Filling f = ops::filling(x, mask, value);
+  ops::apply_in_place("masked_fill", f.program, x, f.inputs);
+  return x;
+}
+Tensor& masked_fill_(Tensor& x, const Tensor& mask, Scalar value) {
+  const ops::Filling f = ops::filling(x, mask, value);
+  ops::apply_in_place("masked_fill", f.program, x, f.inputs, f.scalars);
+  return x;
+}
+
+Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
+  const Tensor operands[] = {x, mask, src};
+  ops::common_device("masked_scatter", operands);
+  ops::check_source("masked_scatter", x, src);
+  ops::require_mask("masked_scatter", mask);
+  const Shape shape = broadcast("masked_scatter", x.shape(), mask.shape());
+  const Tensor at =
+      ops::true_places("masked_scatter", mask.detach().expand(shape).reshape({-1})).front();
+  require(src.numel() >= at.numel(), "[masked_scatter] the mask takes {} elements, src {} has fewer",
+          at.numel(), to_string(src.shape()));
+  const ops::Place place{.steps = {ops::flat},
+                         .shape = at.shape(),
+                         .picks = {{at, 0, 0}},
+                         .along = {-1},
+                         .distinct = true};
+  return ops::write_at("masked_scatter", x.shape() == shape ? x : x.expand(shape), place,
+                       src.reshape({-1}).slice(0, {.stop = at.numel()}), Scatter::assign);
+}
+Tensor& masked_scatter_(Tensor& x, const Tensor& mask, const Tensor& src) {
+  return ops::write_over("masked_scatter", x, {mask, src},
+                         [&] { return masked_scatter(x.contiguous(), mask, src); });
 }
 
 }  // namespace tenon

@@ -31,8 +31,8 @@ AllWidths widths_of(const Tensor& x, const std::vector<std::int64_t>& widths) {
     const bool counts = !__builtin_add_overflow(extent, own.before, &padded) &&
                         !__builtin_add_overflow(padded, own.behind, &padded);
     require(counts && padded >= 0 && extent + std::min<std::int64_t>(own.before, 0) >= 0,
-            "[pad] dimension {} of {} can't grow by {} and {}", rank - 1 - i, to_string(x.shape()),
-            own.before, own.behind);
+            "[pad] widths {} and {} do not fit dimension {} of {}", own.before, own.behind,
+            rank - 1 - i, to_string(x.shape()));
   }
   return all;
 }

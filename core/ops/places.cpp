@@ -7,6 +7,7 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/elementwise.h"
 #include "core/tensor/impl.h"
 
@@ -34,7 +35,7 @@ Tensor gathered(std::string_view op, const Tensor& x, const Place& place) {
   const NoGrad guard;
   const Tensor view = view_at(x, place);
   if (place.picks.empty()) return view.clone();
-  const Tensor y = allocate(place.shape, x.dtype(), x.device());
+  const Tensor y = result(op, place.shape, x.dtype(), x.device());
   run(op, {.shape = place.shape, .dst = y, .src = view, .picks = place.picks, .along = place.along});
   return y;
 }
@@ -45,7 +46,7 @@ void scatter_into(std::string_view op, const Tensor& x, const Place& place, cons
   static constexpr std::uint32_t kCodes[] = {TENON_SCATTER_ASSIGN, TENON_SCATTER_ADD, TENON_SCATTER_MAX,
                                              TENON_SCATTER_MIN};
   const NoGrad guard;
-  Tensor view = view_at(x.detach(), place);
+  const Tensor view = view_at(x.detach(), place);
   if (!place.picks.empty()) {
     run(op, {.shape = place.shape,
              .dst = view,
@@ -54,7 +55,10 @@ void scatter_into(std::string_view op, const Tensor& x, const Place& place, cons
              .along = place.along,
              .how = kCodes[static_cast<int>(how)]});
   } else if (how == Scatter::add) {
-    add_(view, src);
+    program::Builder b;
+    b.output(b.input(view.dtype()) + b.input(view.dtype()));
+    const Operands operands{{view}, {{view}, {src}}};
+    run(op, b.build(), {&operands, 1});
   } else {
     assign(op, view, src);
   }
@@ -182,7 +186,8 @@ Tensor read_at(std::string_view op, const Tensor& x, const Place& place) {
 Tensor write_at(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
                 Scatter how) {
   const Tensor inputs[] = {x, src};
-  const Tensor y = x.detach().clone();
+  const Tensor y = result(op, x.shape(), x.dtype(), x.device(), x);
+  if (!same_elements(x, y)) assign(op, y, x);
   scatter_into(op, y, place, src, how);
   if (autograd::needs_record(inputs)) {
     const bool extreme = how == Scatter::max || how == Scatter::min;
@@ -191,23 +196,6 @@ Tensor write_at(std::string_view op, const Tensor& x, const Place& place, const 
         extreme ? extreme_backward(op, place, x, src, y) : write_backward(op, place, how, src.shape()));
   }
   return y;
-}
-
-void write_in_place(std::string_view op, Tensor& x, const Place& place, const Tensor& src,
-                    Scatter how) {
-  const Tensor inputs[] = {x, src};
-  const bool recorded = autograd::needs_record(inputs);
-  autograd::check_in_place(op, x, recorded);
-  require_writable(op, x);
-  autograd::Backward backward;
-  std::vector<autograd::Edge> edges;
-  if (recorded) {
-    backward = write_backward(op, place, how, src.shape());
-    edges = autograd::edges_to(inputs);
-  }
-  scatter_into(op, x, place, src, how);
-  mark_written(x);
-  if (recorded) autograd::record(op, std::move(edges), {&x, 1}, std::move(backward));
 }
 
 }  // namespace tenon::ops

@@ -34,14 +34,31 @@ void wrap(std::string_view op, std::span<Pick> picks, std::span<const std::int64
 std::vector<Tensor> true_places(std::string_view op, const Tensor& mask,
                                 std::optional<DType> dtype = {});
 
+/// A step: all elements in row-major order; in place of a tensor that is row-major only.
+inline Tensor flat(const Tensor& x) {
+  return x.reshape({-1});
+}
+
 /// The steps, without picks.
 Tensor view_at(const Tensor& x, const Place& place);
 /// The elements at the places: a view where there are no picks, else a copy.
 Tensor read_at(std::string_view op, const Tensor& x, const Place& place);
-/// A copy of x in which the places take src, which broadcasts to them and has x's dtype.
+/// A copy of x in which the places take src, which broadcasts to them and has x's dtype; within
+/// write_over x itself. Where max and min are recorded, x is saved.
 Tensor write_at(std::string_view op, const Tensor& x, const Place& place, const Tensor& src,
                 Scatter how);
-/// The same in x itself; assign or add.
-void write_in_place(std::string_view op, Tensor& x, const Place& place, const Tensor& src, Scatter how);
+
+/// The place of an index tensor of x's rank along `dim`, and of rows `index` (1-D) along it.
+Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& index);
+Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index);
+/// The same, with src to be written there: of the place's shape, x's dtype and device.
+Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor& index,
+                    const Tensor& src);
+/// The part of src that an index tensor of `shape` takes.
+Tensor covered(std::string_view op, const Tensor& src, const Shape& shape);
+/// InvalidArgument unless src has x's dtype and device.
+void check_source(std::string_view op, const Tensor& x, const Tensor& src);
+/// A number to be written into x.
+Tensor source_of(std::string_view op, const Tensor& x, Scalar value);
 
 }  // namespace tenon::ops

@@ -7,6 +7,7 @@
 #include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/fold.h"
 #include "core/tensor/impl.h"
 
@@ -69,6 +70,11 @@ Tensor prod(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType
                      return std::vector<Tensor>{dx.to(elements.dtype())};
                    });
   return y;
+}
+
+Tensor& prod_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim,
+                 std::optional<DType> dtype) {
+  return ops::write_out("prod", out, {x}, [&] { return prod(x, dims, keepdim, dtype); });
 }
 
 }  // namespace tenon

@@ -5,6 +5,7 @@
 
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/formula.h"
 #include "core/tensor/impl.h"
 
@@ -100,8 +101,14 @@ Shape extents(const Tensor& x, const Dims& dims) {
 Tensor mm(const Tensor& x, const Tensor& y) {
   return ranked_product("mm", x, 2, y, 2);
 }
+Tensor& mm_out(Tensor& out, const Tensor& x, const Tensor& y) {
+  return ops::write_out("mm", out, {x, y}, [&] { return mm(x, y); });
+}
 Tensor mv(const Tensor& x, const Tensor& y) {
   return ranked_product("mv", x, 2, y, 1);
+}
+Tensor& mv_out(Tensor& out, const Tensor& x, const Tensor& y) {
+  return ops::write_out("mv", out, {x, y}, [&] { return mv(x, y); });
 }
 Tensor dot(const Tensor& x, const Tensor& y) {
   return ranked_product("dot", x, 1, y, 1);
@@ -111,6 +118,9 @@ Tensor bmm(const Tensor& x, const Tensor& y) {
   require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[bmm] batches differ: {} x {}",
           to_string(x.shape()), to_string(y.shape()));
   return ranked_product("bmm", x, 3, y, 3);
+}
+Tensor& bmm_out(Tensor& out, const Tensor& x, const Tensor& y) {
+  return ops::write_out("bmm", out, {x, y}, [&] { return bmm(x, y); });
 }
 
 Tensor outer(const Tensor& x, const Tensor& y) {
@@ -182,10 +192,29 @@ Tensor kron(const Tensor& x, const Tensor& y) {
   return (x.reshape(a) * y.reshape(b)).view(shape);
 }
 
-Tensor trace(const Tensor& x) {
+Tensor trace(const Tensor& x, std::int64_t offset, std::optional<DType> dtype) {
   impl_of(x, "trace");
-  require(x.rank() == 2, "[trace] takes a matrix, not {}", to_string(x.shape()));
-  return einsum("ii->i", {x.slice(0, {.stop = x.size(1)}).slice(1, {.stop = x.size(0)})}).sum();
+  require(x.rank() >= 2, "[trace] {} is no matrix", to_string(x.shape()));
+  return sum(x.diagonal(offset, -2, -1), {-1}, false, dtype);
+}
+
+Tensor matrix_power(const Tensor& x, std::int64_t n) {
+  impl_of(x, "matrix_power");
+  require(x.rank() >= 2 && x.size(-1) == x.size(-2), "[matrix_power] {} is no square matrix",
+          to_string(x.shape()));
+  if (n < 0) {
+    fail(ErrorKind::Unsupported, "[matrix_power] the power {} asks for an inverse, which is not there",
+         n);
+  }
+  if (n == 0) {
+    return eye(x.size(-1), {.dtype = x.dtype(), .device = x.device()}).expand(x.shape()).clone();
+  }
+  Tensor power, square = x;
+  for (std::int64_t left = n;; square = matmul(square, square)) {
+    if (left % 2 == 1) power = power.defined() ? matmul(power, square) : square;
+    if ((left /= 2) == 0) break;
+  }
+  return n == 1 ? x.clone() : power;
 }
 
 Tensor matrix_transpose(const Tensor& x) {

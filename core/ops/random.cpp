@@ -30,7 +30,7 @@ class Draw {
   Draw(std::string_view op, const Shape& shape, DType dtype, const TensorOptions& options,
        Generator& generator)
       : op_(op),
-        y_(allocate(shape, dtype, options.device ? *options.device : default_device())),
+        y_(allocate(shape, dtype, options.device ? *options.device : default_device(), op)),
         seed_(generator.seed()),
         offset_(generator.next_offset()) {}
 

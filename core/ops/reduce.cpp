@@ -4,6 +4,8 @@
 #include "core/autograd/autocast.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
+#include "core/ops/elementwise.h"
 #include "core/ops/fold.h"
 #include "core/ops/formula.h"
 #include "core/tensor/impl.h"
@@ -37,6 +39,18 @@ Tensor total(std::string_view op, const Tensor& x, const Fold& fold, DType dtype
   return y;
 }
 
+/// Σ x / count: a new tensor, or `out`.
+Tensor mean_of(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype,
+               Tensor* out = nullptr) {
+  const DType to = checked_mean_dtype("mean", x, dtype);
+  const Fold fold = fold_of("mean", x.shape(), dims, keepdim);
+  if (out != nullptr) check_holds("mean", out->dtype(), to);
+  Formula f(to);  // 16-bit sums and counts would overflow
+  const auto sum = f(total("mean", x, fold, accumulator(to)));
+  f.output(cast(sum / f.scalar(fold.count), to), out != nullptr ? out->dtype() : to);
+  return out == nullptr ? f.apply("mean") : f.apply_out("mean", *out);
+}
+
 Tensor truth(std::string_view op, std::uint8_t how, const Tensor& x, const Dims& dims, bool keepdim) {
   const Fold fold = fold_of(op, impl_of(x, op).shape, dims, keepdim);
   return folded(op, fold, how, x, bool_, bool_);
@@ -47,19 +61,25 @@ Tensor truth(std::string_view op, std::uint8_t how, const Tensor& x, const Dims&
 
 using ops::Fold;
 using ops::Formula;
+using ops::write_out;
 
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
   const DType to = ops::checked_sum_dtype("sum", x, dtype);
   return ops::total("sum", x, ops::fold_of("sum", x.shape(), dims, keepdim), to);
 }
+Tensor& sum_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim,
+                std::optional<DType> dtype) {
+  return write_out("sum", out, {x}, [&] { return sum(x, dims, keepdim, dtype); });
+}
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
-  const DType to = ops::checked_mean_dtype("mean", x, dtype);
-  const Fold fold = ops::fold_of("mean", x.shape(), dims, keepdim);
-  Formula f(to);  // 16-bit sums and counts would overflow
-  const auto total = f(ops::total("mean", x, fold, ops::accumulator(to)));
-  f.output(total / f.scalar(fold.count), to);
-  return f.apply("mean");
+  return ops::mean_of(x, dims, keepdim, dtype);
+}
+Tensor& mean_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim,
+                 std::optional<DType> dtype) {
+  ops::check_out("mean", out, {&x, 1});
+  ops::mean_of(x, dims, keepdim, dtype, &out);
+  return out;
 }
 
 Tensor nansum(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
@@ -112,6 +132,12 @@ Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
 }
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
   return ops::truth("all", TENON_REDUCE_ALL, x, dims, keepdim);
+}
+Tensor& any_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return write_out("any", out, {x}, [&] { return any(x, dims, keepdim); });
+}
+Tensor& all_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim) {
+  return write_out("all", out, {x}, [&] { return all(x, dims, keepdim); });
 }
 
 Tensor Tensor::sum(const Dims& dims, bool keepdim) const {

@@ -14,6 +14,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/program_table.h"
 #include "core/ops/run.h"
+#include "core/program/expand.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::ops {
@@ -30,7 +31,8 @@ struct Call {
   std::size_t operands = 0, parameters = 0;
   std::array<std::optional<DType>, kMostOperands> tensors{};  // dtypes; nothing for a number
   DType dtype = f32;                                          // that they are converted to
-  std::optional<DType> stored = {};                           // the dtype of what the result goes into
+  bool beyond = false;               // a number that tensors are compared with is beyond their dtype
+  std::optional<DType> stored = {};  // the dtype of what the result goes into
 
   auto operator<=>(const Call&) const = default;
 };
@@ -51,7 +53,13 @@ DType common_dtype(const Rule& rule, OperandList operands) {
 }
 
 DType operand_dtype(const Rule& rule, DType common) {
+  const auto refuse_floats = [&] {
+    require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
+  };
   switch (rule.computes) {
+    case Computes::integers:
+      refuse_floats();
+      return common == bool_ ? i64 : common;
     case Computes::numbers:
     case Computes::test:
       return common == bool_ ? i64 : common;
@@ -60,8 +68,9 @@ DType operand_dtype(const Rule& rule, DType common) {
     case Computes::closeness:
       return is_floating(common) ? common : default_dtype();
     case Computes::bits:
-      require(!is_floating(common), "[{}] takes integers or bools, not {}", rule.name, name(common));
+      refuse_floats();
       return common;
+    case Computes::alike:
     case Computes::relation:
       return common;
     case Computes::truth:
@@ -73,9 +82,11 @@ DType operand_dtype(const Rule& rule, DType common) {
 DType result_dtype(const Call& call) {
   switch (call.rule->computes) {
     case Computes::numbers:
+    case Computes::alike:
     case Computes::floats:
     case Computes::wide:
     case Computes::bits:
+    case Computes::integers:
       return call.dtype;
     case Computes::relation:
     case Computes::test:
@@ -98,6 +109,11 @@ Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
     if (rule.computes != Computes::wide || !x.is_tensor()) continue;
     call.dtype = promote(call.dtype, autograd::autocast_dtype(autograd::Cast::wide, x.tensor()));
   }
+  for (const Operand& x : operands) {
+    if (rule.computes != Computes::relation || x.is_tensor()) continue;
+    call.beyond = !x.number().fits(call.dtype);
+  }
+  if (call.beyond) call.dtype = i32;
   return call;
 }
 
@@ -107,11 +123,13 @@ struct Values {
   std::array<Value, kMostParameters> p;
 };
 
+/// A number beyond the dtype is compared with every element as 1 or -1 is with 0.
 template <class NextInput, class NextScalar>
 Values values_of(const Call& call, DType dtype, NextInput next_input, NextScalar next_scalar) {
   Values values;
   for (std::size_t i = 0; i < call.operands; ++i) {
     values.x[i] = call.tensors[i] ? cast(next_input(*call.tensors[i]), dtype) : next_scalar();
+    if (call.beyond && call.tensors[i]) values.x[i] = program::number(values.x[i], 0);
   }
   for (std::size_t i = 0; i < call.parameters; ++i) values.p[i] = next_scalar();
   return values;
@@ -185,17 +203,16 @@ std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, 
     scalars.push_back(number.bits(program.scalar_dtype(static_cast<int>(scalars.size()))));
   };
   for (const Operand& x : operands) {
-    if (!x.is_tensor()) add(x.number());
+    if (x.is_tensor()) continue;
+    add(!call.beyond ? x.number() : x.number().to_double() < 0 ? -1 : 1);
   }
-  for (const Scalar& p : parameters) add(p);
+  for (const Scalar& p : parameters) {
+    require(!p.is_floating() || is_floating(call.dtype),
+            "[{}] the number {} is floating, the result {}", call.rule->name, p.to_double(),
+            name(call.dtype));
+    add(p);
+  }
   return scalars;
-}
-
-/// A result may go into its own kind of dtype or a later one; 1.5 would be lost in an integer.
-void check_holds(std::string_view op, DType holder, DType result) {
-  const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integer(d) ? 1 : 0; };
-  require(kind(result) <= kind(holder), "[{}] the result is {}, which {} can't hold; convert first", op,
-          name(result), name(holder));
 }
 
 }  // namespace

@@ -13,9 +13,11 @@ namespace tenon::ops {
 /// What an op computes in, and gives, where its operands promote to some dtype.
 enum class Computes {
   numbers,    ///< in that dtype; bool counts as an integer
+  alike,      ///< in that dtype, which may be bool
   floats,     ///< in that dtype where it is floating, else in the default dtype
   wide,       ///< the same, but under Autocast in f32 where it is of 16 bits
   bits,       ///< in that dtype, which is not floating
+  integers,   ///< the same, but bool counts as an integer
   relation,   ///< in that dtype; the result is bool
   test,       ///< the same, but bool counts as an integer
   closeness,  ///< as floats; the result is bool

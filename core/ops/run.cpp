@@ -21,11 +21,6 @@
 namespace tenon::ops {
 namespace {
 
-bool same_elements(const Tensor& a, const Tensor& b) {
-  const detail::TensorImpl &x = *a.impl(), &y = *b.impl();
-  return x.offset == y.offset && x.shape == y.shape && x.strides == y.strides && x.dtype == y.dtype;
-}
-
 /// The bytes from the lowest to the highest that a tensor's elements take, as the host counts them
 /// where it can: two storages may be imported from the same memory.
 std::pair<std::int64_t, std::int64_t> byte_range(const Tensor& x) {
@@ -42,12 +37,7 @@ std::pair<std::int64_t, std::int64_t> byte_range(const Tensor& x) {
 /// Whether writing `output` could change what is still to be read of `input`. Where they are the same
 /// elements it does not, if each is read before it is written (`in_step`).
 bool disturbs(const Tensor& output, const Tensor& input, bool in_step) {
-  const runtime::Storage &written = *output.impl()->storage, &read = *input.impl()->storage;
-  if (&written == &read && same_elements(output, input)) return !in_step;
-  if (&written != &read && (!written.done && !read.done)) return false;
-  const auto [a, b] = byte_range(output);
-  const auto [c, d] = byte_range(input);
-  return a < d && c < b;
+  return same_elements(output, input) ? !in_step : share_memory(output, input);
 }
 
 /// What a pack uses of a storage, in bytes.
@@ -287,6 +277,20 @@ Refusal attempt(std::string_view op, const program::Program& program, std::span<
 
 }  // namespace
 
+bool same_elements(const Tensor& a, const Tensor& b) {
+  const detail::TensorImpl &x = *a.impl(), &y = *b.impl();
+  return x.storage.get() == y.storage.get() && x.offset == y.offset && x.shape == y.shape &&
+         x.strides == y.strides && x.dtype == y.dtype;
+}
+
+bool share_memory(const Tensor& a, const Tensor& b) {
+  const runtime::Storage &one = *a.impl()->storage, &other = *b.impl()->storage;
+  if (&one != &other && !one.done && !other.done) return false;
+  const auto [from, to] = byte_range(a);
+  const auto [start, stop] = byte_range(b);
+  return from < stop && start < to;
+}
+
 TenonOperand argument(const Tensor& x) {
   const detail::TensorImpl& impl = *x.impl();
   const runtime::Storage& storage = *impl.storage;
@@ -347,7 +351,7 @@ std::vector<Tensor> run(std::string_view op, const program::Program& program,
     operands.inputs.push_back({x});
   }
   for (int i = 0; i < program.output_count(); ++i) {
-    operands.outputs.push_back(allocate(shape, program.output_dtype(i), device));
+    operands.outputs.push_back(allocate(shape, program.output_dtype(i), device, op));
   }
   operands.scalars.assign(scalars.begin(), scalars.end());
   run(op, program, {&operands, 1});

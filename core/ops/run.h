@@ -50,6 +50,11 @@ TenonOperand argument(const Tensor& x);
 /// What sums of elements of `dtype` are kept in: 16-bit floats in f32.
 DType accumulator(DType dtype);
 
+/// Whether both are the same elements in the same order.
+bool same_elements(const Tensor& a, const Tensor& b);
+/// Whether elements of both may lie in one place.
+bool share_memory(const Tensor& a, const Tensor& b);
+
 /// The device of all inputs; InvalidArgument where they differ.
 Device common_device(std::string_view op, std::span<const Tensor> inputs);
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/ops/destination.h"
 #include "core/ops/halves.h"
 #include "core/tensor/impl.h"
 
@@ -82,11 +83,12 @@ void Scan::combine(Combine how) {
   }
 }
 
-std::vector<Tensor> Scan::store(const Program& program) const {
+std::vector<Tensor> Scan::store(const Program& program, const Tensor& over) const {
   Operands operands;
   for (std::size_t i = 0; i < state_.size(); ++i) operands.inputs.push_back({places(i, 0)});
   for (int i = 0; i < program.output_count(); ++i) {
-    operands.outputs.push_back(allocate(shape_, program.output_dtype(i), state_.front().device()));
+    operands.outputs.push_back(
+        result(op_, shape_, program.output_dtype(i), state_.front().device(), over));
   }
   run(op_, program, {&operands, 1});
   return std::move(operands.outputs);

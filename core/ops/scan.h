@@ -27,8 +27,8 @@ class Scan {
   void load(const program::Program& program, const std::vector<Input>& inputs, std::size_t first = 0,
             std::int64_t from = 0);
   void combine(Combine how);
-  /// New tensors of the program's outputs, from the state.
-  std::vector<Tensor> store(const program::Program& program) const;
+  /// The program's outputs, from the state: new tensors, or see result().
+  std::vector<Tensor> store(const program::Program& program, const Tensor& over = {}) const;
 
  private:
   /// A value of the state at the places of `shape`; behind them it is not set, and nobody asks for it.
@@ -40,6 +40,9 @@ class Scan {
   std::vector<DType> dtypes_;
   std::vector<Tensor> state_;
 };
+
+/// y[i] = x[i] · y[i - 1] where keys[i] = keys[i - 1], of x and keys (n,), else x[i]; recorded.
+Tensor running_products(std::string_view op, const Tensor& x, const Tensor& keys);
 
 /// An index along `dim` of a tensor of that rank: 0, 1, ..
 Input index_along(int dim, int rank, std::int64_t first = 0);

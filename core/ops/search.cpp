@@ -8,6 +8,7 @@
 
 #include "core/base/fail.h"
 #include "core/ops/kinds.h"
+#include "core/ops/places.h"
 #include "core/ops/scan.h"
 #include "core/ops/sort.h"
 #include "core/tensor/impl.h"
@@ -108,8 +109,13 @@ program::Program membership_program(DType dtype, DType place, bool invert) {
 
 }  // namespace
 
-Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right) {
-  return places_of("searchsorted", sorted, values, right);
+Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, const Tensor& sorter) {
+  if (!sorter.defined()) return places_of("searchsorted", sorted, values, right);
+  check_rows("searchsorted", sorted, values);
+  ops::check_index("searchsorted", sorted, sorter);
+  require(sorter.shape() == sorted.shape(), "[searchsorted] the sorter is {}, the elements are {}",
+          to_string(sorter.shape()), to_string(sorted.shape()));
+  return places_of("searchsorted", gather(sorted.detach(), -1, sorter), values, right);
 }
 
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right) {

@@ -151,6 +151,12 @@ ValuesAndIndices back_to_scalar(const Dimension& dimension, const ValuesAndIndic
   return {y.values.squeeze(0), y.indices.squeeze(0)};
 }
 
+/// y, one element along the dimension, without it unless it is to be kept.
+ValuesAndIndices without_line(const Dimension& along, const ValuesAndIndices& y, bool keepdim) {
+  if (keepdim && !along.is_scalar) return y;
+  return {y.values.squeeze(along.d), y.indices.squeeze(along.d)};
+}
+
 }  // namespace
 
 Tensor sorted_places(std::string_view op, const Tensor& x, int dim, bool descending) {
@@ -203,8 +209,18 @@ ValuesAndIndices kthvalue(const Tensor& x, std::int64_t k, int dim, bool keepdim
   require(k >= 1 && k <= along.extent, "[kthvalue] k is {}, and dimension {} of {} has extent {}", k,
           along.d, to_string(x.shape()), along.extent);
   const auto [values, indices] = ops::sorted_range("kthvalue", along.line, along.d, false, k - 1, k);
-  if (keepdim && !along.is_scalar) return {values, indices};
-  return {values.squeeze(along.d), indices.squeeze(along.d)};
+  return ops::without_line(along, {values, indices}, keepdim);
+}
+
+// Sorted equals stand in runs; the place of the last of a run tells how long it is.
+ValuesAndIndices mode(const Tensor& x, int dim, bool keepdim) {
+  const ops::Dimension along("mode", x, dim);
+  require(along.extent > 0, "[mode] {} has no elements along dimension {}", to_string(x.shape()),
+          along.d);
+  const auto [sorted, places] = sort(along.line.detach().movedim(along.d, -1));
+  const Tensor length = arange(along.extent, {.device = x.device()}) - searchsorted(sorted, sorted);
+  const Tensor indices = gather(places, -1, argmax(length, {-1}, true)).movedim(-1, along.d);
+  return ops::without_line(along, {gather(along.line, along.d, indices), indices}, keepdim);
 }
 
 }  // namespace tenon

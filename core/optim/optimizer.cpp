@@ -47,18 +47,18 @@ std::string memory_name(std::size_t slot, const std::string& memory) {
 }  // namespace
 
 Optimizer::Optimizer(std::string_view name, std::size_t groups) : name_(name) {
-  require(groups > 0, "[Optimizer] there are no parameters");
+  require(groups > 0, "[{}] there are no parameters", name_);
 }
 
 void Optimizer::add_group(const std::vector<nn::Parameter>& parameters, double lr,
                           std::vector<Memory> memories) {
-  require(!parameters.empty(), "[Optimizer] there are no parameters");
+  require(!parameters.empty(), "[{}] there are no parameters", name_);
   std::map<const void*, std::size_t> seen;
   for (std::size_t i = 0; i < slots_.size(); ++i) seen.emplace(slots_[i].parameter.impl(), i);
   for (const nn::Parameter& parameter : parameters) {
-    require(parameter.defined(), "[Optimizer] parameter {} is undefined", slots_.size());
+    require(parameter.defined(), "[{}] parameter {} is undefined", name_, slots_.size());
     const auto [known, is_new] = seen.emplace(parameter.impl(), slots_.size());
-    require(is_new, "[Optimizer] parameter {} is parameter {} again", slots_.size(), known->second);
+    require(is_new, "[{}] parameter {} is parameter {} again", name_, slots_.size(), known->second);
     slots_.push_back({.parameter = parameter, .group = groups_.size()});
   }
   groups_.push_back({0, std::move(memories)});
@@ -72,13 +72,13 @@ std::vector<nn::Parameter> Optimizer::parameters() const {
 }
 
 double Optimizer::lr(std::size_t group) const {
-  require(group < groups_.size(), "[Optimizer] there is no group {} among {}", group, groups_.size());
+  require(group < groups_.size(), "[{}] there is no group {} among {}", name_, group, groups_.size());
   return groups_[group].lr;
 }
 
 void Optimizer::set_lr(std::size_t group, double lr) {
-  require(group < groups_.size(), "[Optimizer] there is no group {} among {}", group, groups_.size());
-  require(lr >= 0 && std::isfinite(lr), "[Optimizer] lr is {}: it must be at least 0 and finite", lr);
+  require(group < groups_.size(), "[{}] there is no group {} among {}", name_, group, groups_.size());
+  require(lr >= 0 && std::isfinite(lr), "[{}] lr is {}: it must be at least 0 and finite", name_, lr);
   groups_[group].lr = lr;
 }
 

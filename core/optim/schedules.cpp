@@ -94,7 +94,7 @@ double OneCycleLR::operator()(double, std::int64_t step) const {
           pct_start);
   require(div_factor > 0 && final_div_factor > 0, "[OneCycleLR] the divisors {} and {} must be above 0",
           div_factor, final_div_factor);
-  require(step < total_steps, "[OneCycleLR] there is no step {} among {}", step, total_steps);
+  require(step <= total_steps, "[OneCycleLR] there is no step {} among {}", step, total_steps);
   const double first = max_lr / div_factor, top = pct_start * real(total_steps) - 1;
   if (real(step) <= top) return along_cosine(first, max_lr, real(step) / top);
   return along_cosine(max_lr, first / final_div_factor,

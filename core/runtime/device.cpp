@@ -1,6 +1,8 @@
 // The public face of devices and plugins.
 #include <tenon/device.h>
 
+#include <ostream>
+
 #include "core/base/fail.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
@@ -13,6 +15,9 @@ using runtime::Registry;
 
 const std::string& Device::name() const {
   return state_->name();
+}
+std::ostream& operator<<(std::ostream& out, Device device) {
+  return out << device.name();
 }
 const DeviceInfo& Device::info() const {
   return state_->info();

@@ -81,7 +81,7 @@ std::string index_text(const DeviceState& device, const TenonFault& fault, const
     const std::size_t k = index_operand(fault, *launch, extents);
     range = fmt::format(" for {} rows", extents[k]);
     if (k < launch->dims.size()) {
-      range += fmt::format(" of dimension {}", launch->dims[k]);
+      if (launch->dims[k] >= 0) range += fmt::format(" of dimension {}", launch->dims[k]);
     } else if (launch->axes > 1) {
       place += fmt::format(" of index {}", k);
     }

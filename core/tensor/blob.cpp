@@ -39,8 +39,8 @@ Span span_of(std::string_view op, const Blob& blob, DType dtype) {
 Tensor from_blob(std::string_view op, Blob blob, DType dtype, Device device) {
   require(blob.strides.size() == blob.shape.size(), "[{}] {} has not as many dimensions as strides {}",
           op, to_string(blob.shape), to_string(blob.strides));
-  if (numel(blob.shape) == 0) {
-    const Tensor x = allocate(blob.shape, dtype, device);
+  if (numel(blob.shape, op) == 0) {
+    const Tensor x = allocate(blob.shape, dtype, device, op);
     x.impl()->strides = blob.strides;
     blob.done();
     return x;

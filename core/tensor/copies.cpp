@@ -26,7 +26,7 @@ std::int64_t byte_size(std::string_view op, const Tensor& x) {
 /// A row-major copy of x's elements on another device.
 Tensor moved(const Tensor& x, Device device) {
   const Tensor from = x.contiguous();
-  Tensor to = allocate(x.shape(), x.dtype(), device);
+  Tensor to = allocate(x.shape(), x.dtype(), device, "to");
   if (x.numel() == 0) return to;
   const auto bytes = static_cast<std::size_t>(byte_size("to", from));
   const runtime::Storage& storage = *from.impl()->storage;

@@ -53,8 +53,8 @@ std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype);
 /// Unsupported, naming `op`, where the device does not store the dtype.
 void require_stored(std::string_view op, DType dtype, Device device);
 
-/// A row-major tensor whose elements are not set.
-Tensor allocate(const Shape& shape, DType dtype, Device device);
+/// A row-major tensor whose elements are not set; errors name `op`.
+Tensor allocate(const Shape& shape, DType dtype, Device device, std::string_view op = "empty");
 /// A tensor on x's storage, outside any graph.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset);
 
@@ -64,6 +64,8 @@ void assign(std::string_view op, const Tensor& dst, const Tensor& src);
 /// A new tensor of offset + Σ coordinate · stride, of i32 where they fit it, else i64.
 Tensor indices(const Shape& shape, std::int64_t offset, const Strides& strides, Device device);
 
+/// InvalidArgument, naming `op`, for more dimensions than a tensor has.
+void require_rank(std::string_view op, int rank);
 /// A dimension counted from the front; InvalidArgument, naming `op`, out of range.
 int checked_dim(std::string_view op, std::int64_t dim, int rank);
 

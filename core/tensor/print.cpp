@@ -172,7 +172,8 @@ PrintOptions print_options() {
 std::string Tensor::to_string() const {
   if (!defined()) return "undefined";
   std::string out = elements_text(detach(), print_options());
-  const bool usual = dtype() == default_dtype() || dtype() == i64 || dtype() == bool_;
+  const bool told = dtype() == default_dtype() || dtype() == i64 || dtype() == bool_;
+  const bool usual = told && numel() > 0;  // by how the elements are written
   if (numel() == 0) out += fmt::format(", shape={}", tenon::to_string(shape()));
   if (!usual) out += fmt::format(", dtype={}", name(dtype()));
   if (device() != default_device()) out += fmt::format(", device={}", device().name());

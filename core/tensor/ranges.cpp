@@ -6,6 +6,7 @@
 #include <tenon/ops.h>
 
 #include "core/base/fail.h"
+#include "core/ops/destination.h"
 #include "core/ops/run.h"
 #include "core/tensor/create.h"
 #include "core/tensor/view.h"
@@ -30,11 +31,13 @@ ops::Input index(std::int64_t offset, const Strides& strides) {
   return {Tensor(), offset, strides};
 }
 
-/// A new tensor of `program` over these inputs.
+/// A new tensor of `program` over these inputs; or see result().
 Tensor computed(std::string_view op, const program::Program& program, const Shape& shape, Device device,
-                std::vector<ops::Input> inputs, std::vector<std::uint64_t> scalars = {}) {
-  ops::Operands operands{
-      {allocate(shape, program.output_dtype(0), device)}, std::move(inputs), std::move(scalars)};
+                std::vector<ops::Input> inputs, std::vector<std::uint64_t> scalars = {},
+                const Tensor& over = {}) {
+  ops::Operands operands{{ops::result(op, shape, program.output_dtype(0), device, over)},
+                         std::move(inputs),
+                         std::move(scalars)};
   ops::run(op, program, {&operands, 1});
   return std::move(operands.outputs.front());
 }
@@ -91,8 +94,8 @@ template <class F>
 Tensor equal_steps(std::string_view op, double start, double stop, std::int64_t count, bool endpoint,
                    const TensorOptions& options, F f, std::vector<double> more = {}) {
   require(count >= 0, "[{}] the count is {}", op, count);
-  const DType dtype = options.dtype.value_or(default_dtype()), wide = ops::accumulator(dtype);
-  require_floating(op, dtype);
+  const DType dtype = options.dtype.value_or(default_dtype());
+  const DType wide = is_floating(dtype) ? ops::accumulator(dtype) : f64;
   const auto steps = static_cast<double>(endpoint ? count - 1 : count);
   const double step = steps > 0 ? (stop - start) / steps : 0;
   const double last = count == 1 ? start : endpoint ? stop : stop - step;
@@ -120,7 +123,7 @@ Tensor triangle(std::string_view op, const Tensor& x, std::int64_t k, Value (*ke
   const Value element = b.input(dtype), place = b.input(place_dtype(rows, columns));
   b.output(select(kept(place), element, b.constant(dtype, 0)));
   const Tensor y =
-      computed(op, b.build(), x.shape(), x.device(), {{x.detach()}, index(-diagonal, strides)});
+      computed(op, b.build(), x.shape(), x.device(), {{x.detach()}, index(-diagonal, strides)}, {}, x);
   return recorded(op, x, y, [op, k, kept](const Tensor& dy) { return triangle(op, dy, k, kept); });
 }
 
@@ -160,16 +163,28 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, TensorOptions options) {
                   options);
 }
 
+Tensor arange(Scalar start, Scalar stop, TensorOptions options) {
+  return arange(start, stop, 1, options);
+}
 Tensor arange(Scalar stop, TensorOptions options) {
   return arange(0, stop, 1, options);
 }
 
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options, bool endpoint) {
+  const DType dtype = options.dtype.value_or(default_dtype());
+  require(dtype != bool_, "[linspace] bool holds no steps");
+  if (is_integer(dtype)) {
+    for (double* const end : {&start, &stop}) {
+      require_fits("linspace", *end, dtype);
+      *end = std::trunc(*end);
+    }
+  }
   return equal_steps("linspace", start, stop, count, endpoint, options,
                      [](Builder&, Value x) { return x; });
 }
 
 Tensor logspace(double start, double stop, std::int64_t count, double base, TensorOptions options) {
+  require_floating("logspace", options.dtype.value_or(default_dtype()));
   return equal_steps("logspace", start, stop, count, true, options,
                      [](Builder& b, Value x) { return pow(b.scalar(x.dtype()), x); }, {base});
 }
@@ -177,7 +192,7 @@ Tensor logspace(double start, double stop, std::int64_t count, double base, Tens
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, TensorOptions options) {
   const std::int64_t columns = m.value_or(n);
   require(n >= 0 && columns >= 0, "[eye] ({}, {}) has a negative extent", n, columns);
-  numel({n, columns});  // its elements must be countable
+  numel({n, columns}, "eye");  // its elements must be countable
   const std::int64_t diagonal = std::clamp(k, -n, columns);
   const DType dtype = options.dtype.value_or(default_dtype());
   Builder b;
@@ -187,6 +202,9 @@ Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, Tensor
       options);
 }
 
+Tensor eye(std::int64_t n, std::int64_t m, TensorOptions options) {
+  return eye(n, m, 0, options);
+}
 Tensor eye(std::int64_t n, TensorOptions options) {
   return eye(n, n, 0, options);
 }
@@ -197,12 +215,19 @@ Tensor tril(const Tensor& x, std::int64_t k) {
 Tensor triu(const Tensor& x, std::int64_t k) {
   return triangle("triu", x, k, [](Value place) { return place >= 0.0; });
 }
+Tensor& tril_(Tensor& x, std::int64_t k) {
+  return ops::write_over("tril", x, {}, [&] { return tril(x, k); });
+}
+Tensor& triu_(Tensor& x, std::int64_t k) {
+  return ops::write_over("triu", x, {}, [&] { return triu(x, k); });
+}
 
 std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing) {
   const auto dim_of = [&](std::size_t i) {
     const bool swapped = indexing == MeshIndexing::xy && axes.size() > 1 && i < 2;
     return static_cast<int>(swapped ? 1 - i : i);
   };
+  require_rank("meshgrid", static_cast<int>(axes.size()));
   Shape grid;
   for (const Tensor& axis : axes) {
     impl_of(axis, "meshgrid");

@@ -31,6 +31,10 @@ detail::TensorImpl& impl_of(const Tensor& x, std::string_view op) {
   return *x.impl();
 }
 
+void require_rank(std::string_view op, int rank) {
+  require(rank <= kMaxRank, "[{}] {} dimensions, the most is {}", op, rank, kMaxRank);
+}
+
 int checked_dim(std::string_view op, std::int64_t dim, int rank) {
   require(dim >= -rank && dim < rank, "[{}] dimension {} is out of range for a tensor of {} dimensions",
           op, dim, rank);
@@ -49,7 +53,7 @@ bool is_contiguous(const Shape& shape, const Strides& strides) {
 
 std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype) {
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(numel(shape), size_of(dtype), &bytes)) {
+  if (__builtin_mul_overflow(numel(shape, who), size_of(dtype), &bytes)) {
     fail(ErrorKind::OutOfMemory, "[{}] out of memory: {} of {} has more bytes than 64 bits can count",
          who, to_string(shape), name(dtype));
   }
@@ -63,9 +67,10 @@ void require_stored(std::string_view op, DType dtype, Device device) {
   }
 }
 
-Tensor allocate(const Shape& shape, DType dtype, Device device) {
+Tensor allocate(const Shape& shape, DType dtype, Device device, std::string_view op) {
+  numel(shape, op);  // extents must be countable
   const std::int64_t bytes = byte_count(device.name(), shape, dtype);
-  require_stored("empty", dtype, device);
+  require_stored(op, dtype, device);
   auto storage = device.state().pool().allocate(static_cast<std::uint64_t>(bytes));
   Tensor x(new detail::TensorImpl);
   detail::TensorImpl& impl = *x.impl();
@@ -93,7 +98,10 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
 
 void require_fits(std::string_view op, Scalar value, DType dtype) {
   if (value.fits(dtype)) return;
-  fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, value.to_int64(), name(dtype));
+  const std::string text = value.is_floating() ? fmt::to_string(value.to_double())
+                           : value.fits(i64)   ? fmt::to_string(value.to_int64())
+                                               : fmt::to_string(value.to<std::uint64_t>());
+  fail(ErrorKind::InvalidArgument, "[{}] {} does not fit {}", op, text, name(dtype));
 }
 
 /// Whether no two elements lie in one place, as far as sorted strides tell: each is beyond all that the

@@ -111,6 +111,7 @@ Tensor Tensor::unflatten(int dim, const Dims& sizes) const {
   impl_of(*this, "unflatten");
   const int d = checked_dim("unflatten", dim, rank());
   const Dims parts = inferred("unflatten", {shape()[d]}, sizes);
+  require_rank("unflatten", rank() - 1 + parts.size());
   Shape shape = this->shape();
   shape.erase(d);
   for (int i = 0; i < parts.size(); ++i) shape.insert(d + i, parts[i]);
@@ -222,19 +223,23 @@ static Shape kept(const Shape& from, Shape shape) {
   return shape;
 }
 
-Tensor Tensor::expand(const Shape& asked) const {
-  impl_of(*this, "expand");
+Tensor Tensor::expand(const Shape& shape) const {
+  return stretched("expand", shape);
+}
+
+Tensor Tensor::stretched(const char* op, const Shape& asked) const {
+  impl_of(*this, op);
   const Shape shape = kept(this->shape(), asked);
-  tenon::numel(shape);  // extents must be countable
-  require(shape.size() >= rank() && broadcast("expand", this->shape(), shape) == shape,
-          "[expand] {} does not stretch to {}", tenon::to_string(this->shape()),
+  tenon::numel(shape, op);  // extents must be countable
+  require(shape.size() >= rank() && broadcast(op, this->shape(), shape) == shape,
+          "[{}] {} does not stretch to {}", op, tenon::to_string(this->shape()),
           tenon::to_string(shape));
   Strides strides = Dims::filled(shape.size(), 0);
   const int lead = shape.size() - rank();
   for (int d = 0; d < rank(); ++d) {
     if (this->shape()[d] == shape[lead + d]) strides[lead + d] = this->strides()[d];
   }
-  return recorded("expand", *this, make_view(*this, shape, strides, impl_->offset),
+  return recorded(op, *this, make_view(*this, shape, strides, impl_->offset),
                   [from = this->shape()](const Tensor& dy) { return sum_to(dy, from); });
 }
 
@@ -242,10 +247,8 @@ Tensor Tensor::squeeze(const Dims& dims) const {
   impl_of(*this, "squeeze");
   Dims gone = Dims::filled(rank(), 0);
   for (const std::int64_t dim : dims) {
-    const int d = checked_dim("squeeze", dim, rank());
-    require(shape()[d] == 1, "[squeeze] dimension {} of {} has not extent 1", d,
-            tenon::to_string(shape()));
-    gone[d] = 1;
+    const int d = checked_dim("squeeze", dim, std::max(rank(), 1));
+    if (d < rank() && shape()[d] == 1) gone[d] = 1;
   }
   Shape shape;
   Strides strides;
@@ -270,6 +273,7 @@ Tensor Tensor::squeeze() const {
 Tensor Tensor::unsqueeze(int dim) const {
   impl_of(*this, "unsqueeze");
   const int d = checked_dim("unsqueeze", dim, rank() + 1);
+  require_rank("unsqueeze", rank() + 1);
   Shape shape = this->shape();
   Strides strides = this->strides();
   const std::int64_t stride = d < rank() ? shape[d] * strides[d] : 1;

@@ -48,12 +48,14 @@ static Tensor folded(const Tensor& dy, const Shape& shape, int d, std::int64_t s
 
 Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
   impl_of(*this, "unfold");
-  const int d = checked_dim("unfold", dim, rank());
+  const int d = checked_dim("unfold", dim, std::max(rank(), 1));
+  if (rank() == 0) return unsqueeze(0).unfold(0, size, step).select(0, 0);
   Shape shape = this->shape();
   Strides strides = this->strides();
   require(size >= 1 && size <= shape[d], "[unfold] windows of {} elements don't fit extent {}", size,
           shape[d]);
   require(step >= 1, "[unfold] the step is {}, must be at least 1", step);
+  require_rank("unfold", rank() + 1);
   shape.push_back(size);
   strides.push_back(strides[d]);
   shape[d] = (shape[d] - size) / step + 1;

@@ -71,6 +71,38 @@ TEST_P(Anomaly, NamesTheModule) {
       << "outside of any module again";
 }
 
+/// As nn/module.h's head comment has modules: a `forward`, called as what it is.
+class Plain : public nn::Layer<Plain> {
+ public:
+  Tensor forward(const Tensor& x) const { return log_of_nothing(x); }
+};
+class Holder : public nn::Layer<Holder> {
+ public:
+  Holder() : part(add("part", Plain())) {}
+  Tensor forward(const Tensor& x) const { return part(x * 2); }
+  Plain part;
+};
+/// No Layer: it opens its scope itself.
+class Bare : public nn::Module {
+ public:
+  Tensor forward(const Tensor& x) const {
+    const nn::CallScope scope(*this);
+    return log_of_nothing(x);
+  }
+};
+
+TEST_P(Anomaly, NamesModulesOfAUser) {
+  const Tensor x = leaf({1, 2});
+  const autograd::AnomalyMode guard;
+  const std::string text = "[backward] log made NaN of a gradient without one, for its input 0, ";
+  EXPECT_EQ(thrown([&] { Plain()(x).sum().backward(); }).text, text + "recorded in module Plain");
+  EXPECT_EQ(thrown([&] { Holder()(x).sum().backward(); }).text, text + "recorded in module part");
+  EXPECT_EQ(thrown([&] { nn::Sequential{Holder()}(x).sum().backward(); }).text,
+            text + "recorded in module 0.part");
+  EXPECT_EQ(thrown([&] { Bare().forward(x).sum().backward(); }).text,
+            text + "recorded in module Module");
+}
+
 TEST_P(Anomaly, PathsAreThoseOfTheRegistration) {
   const Outer outer(here_);
   EXPECT_EQ(outer.path(), "");

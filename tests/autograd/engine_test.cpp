@@ -106,7 +106,10 @@ TEST_P(Engine, GradOfInnerTensorsOutputsAndUnrelatedOnes) {
   expect_equals(gradients[3], Array<float>{{2}, {1, 10}});
   const Tensor fixed = ones({2}, here_);
   EXPECT_EQ(thrown([&] { grad({&y, 1}, {&fixed, 1}, {&weight, 1}); }),
-            invalid_argument("[grad] an input of shape (2,) does not require a gradient"));
+            invalid_argument("[grad] input 0 of shape (2,) does not require a gradient"));
+  EXPECT_EQ(thrown([&] { grad({&y, 1}, {&x, 1}); }),
+            invalid_argument("[grad] the tensor has shape (2,): give a gradient, or reduce it to one "
+                             "element"));
 }
 
 TEST_P(Engine, GradOfSeveralOutputsIsTheirSum) {

@@ -16,6 +16,7 @@
 #include "tests/support/arrays.h"
 #include "tests/support/devices.h"
 #include "tests/support/differences.h"
+#include "tests/support/limited_device.h"
 #include "tests/support/thrown.h"
 
 namespace tenon::test {
@@ -277,8 +278,24 @@ TEST_P(Gradients, HaveTheDTypeAndDeviceOfTheirLeaf) {
   }
 }
 
+Tensor squashed(const Tensor& x) {
+  return tanh(x);
+}
+Tensor bent(const Tensor& x) {
+  return relu(x) + sigmoid(x);
+}
+/// The same of opcodes that every device has.
+Tensor squashed_by_exp(const Tensor& x) {
+  return 1 - 2 / (exp(x * 2) + 1);
+}
+Tensor bent_by_exp(const Tensor& x) {
+  return relu(x) + 1 / (exp(-x) + 1);
+}
+
+using Activation = Tensor (*)(const Tensor&);
+
 /// The gradients of a small network's weights, whose loss has every kind of op in it.
-std::vector<std::vector<float>> network_gradients(Device device) {
+std::vector<std::vector<float>> network_gradients(Device device, Activation first, Activation second) {
   const auto leaf = [&](const Shape& shape, std::uint64_t seed) {
     std::mt19937_64 random(seed);
     Array<float> x{shape, {}};
@@ -287,8 +304,8 @@ std::vector<std::vector<float>> network_gradients(Device device) {
     return to_tensor(x, device).set_requires_grad();
   };
   const Tensor x = leaf({33, 7}, 1), w1 = leaf({7, 5}, 2), b1 = leaf({5}, 3), w2 = leaf({5, 1}, 4);
-  const Tensor hidden = tanh(matmul(x, w1) + b1);
-  const Tensor logits = matmul(relu(hidden) + sigmoid(hidden), w2).squeeze(1);
+  const Tensor hidden = first(matmul(x, w1) + b1);
+  const Tensor logits = matmul(second(hidden), w2).squeeze(1);
   const Tensor loss = log(1 + exp(-abs(logits))).mean() + logits.max() * 0.1 + sqrt(w1 * w1 + 1).sum();
   loss.backward();
   std::vector<std::vector<float>> gradients;
@@ -297,10 +314,19 @@ std::vector<std::vector<float>> network_gradients(Device device) {
 }
 
 TEST(GradientBits, AreTheSameOnFaultyAndReference) {
-  const auto reference = network_gradients(device("reference"));
+  const Device reference = device("reference");
   for (const Device& each : devices()) {
     if (each.info().kind != "faulty") continue;
-    EXPECT_EQ(network_gradients(each), reference) << each.name();
+    EXPECT_EQ(network_gradients(each, squashed_by_exp, bent_by_exp),
+              network_gradients(reference, squashed_by_exp, bent_by_exp))
+        << each.name();
+    const auto got = network_gradients(each, squashed, bent),
+               expected = network_gradients(reference, squashed, bent);
+    if (compute_alike(each, reference)) {
+      EXPECT_EQ(got, expected) << each.name();
+    }
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_THAT(got[i], testing::Pointwise(testing::FloatNear(1e-6F), expected[i])) << each.name();
   }
 }
 

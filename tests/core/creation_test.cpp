@@ -95,7 +95,7 @@ TEST_P(Creation, ArangeAtTheEdgesOfIntegers) {
             invalid_argument("[arange] -9223372036854775808 to 9223372036854775807 spans more than 63 "
                              "bits"));
   EXPECT_EQ(thrown([&] { arange(0, ~std::uint64_t{0}, 1, here_); }),
-            invalid_argument("[arange] 9223372036854775807 does not fit i64"));
+            invalid_argument("[arange] 18446744073709551615 does not fit i64"));
   EXPECT_EQ(thrown([&] { arange(0, 40000, 1, here(i16)); }),
             invalid_argument("[arange] 39999 does not fit i16"));
   EXPECT_EQ(thrown([&] { arange(-1, 3, 1, here(u32)); }),
@@ -160,6 +160,16 @@ TEST_P(Creation, EqualStepsReachBothEnds) {
   EXPECT_EQ(tenths.front(), 0);
   EXPECT_EQ(tenths.back(), 0.7f) << "the end is not a sum of steps";
   if (computes(f16)) expect_near(linspace(0, 1, 5, here(f16)), {0, 0.25, 0.5, 0.75, 1}, 0);
+  if (computes(f64) && computes(i64)) {  // as PyTorch 2.15 gives them
+    expect_equals(linspace(0, 10, 5, here(i64)), Array<std::int64_t>{{5}, {0, 2, 5, 7, 10}});
+    expect_equals(linspace(-3.7, 8.9, 6, here(i32)), Array<std::int32_t>{{6}, {-3, 0, 1, 3, 5, 8}});
+    expect_equals(linspace(7.5, -3, 4, here(i64)), Array<std::int64_t>{{4}, {7, 3, 0, -3}});
+    expect_equals(linspace(3, 9, 1, here(i32)), Array<std::int32_t>{{1}, {3}});
+  }
+  EXPECT_EQ(thrown([&] { linspace(0, 3e9, 3, here(i32)); }),
+            invalid_argument("[linspace] 3000000000 does not fit i32"));
+  EXPECT_EQ(thrown([&] { linspace(0, 1, 3, here(bool_)); }),
+            invalid_argument("[linspace] bool holds no steps"));
   EXPECT_EQ(thrown([&] { linspace(0, 1, -1, here_); }), invalid_argument("[linspace] the count is -1"));
   EXPECT_EQ(thrown([&] { logspace(0, 1, 3, 10, here(i64)); }),
             invalid_argument("[logspace] i64 is not floating; convert the result with to()"));

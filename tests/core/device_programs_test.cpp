@@ -268,6 +268,8 @@ TEST_P(DevicePrograms, RefuseOperandsThatDoNotFit) {
   EXPECT_EQ(thrown([&] { elementwise(p, mixed, one); }),
             invalid_argument("[elementwise] input 1 is i32, the program takes f32"));
   expect_equals(elementwise(p, both, one).front(), Array<float>{{2}, {2, 2}});
+  EXPECT_EQ(thrown([] { elementwise([](program::Value v) { return v + 1.0; }, Tensor()); }),
+            invalid_argument("[elementwise] the tensor is undefined"));
 }
 
 }  // namespace

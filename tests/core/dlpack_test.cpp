@@ -93,7 +93,8 @@ TEST_P(Shared, WrongBlobsAreRefusedAndStayTheCallers) {
       refused(values.data(), {3}, {std::int64_t{1} << 62}),
       invalid_argument("[from_blob] (3,) with strides (4611686018427387904,) reaches farther than "
                        "62 bits can count"));
-  EXPECT_EQ(refused(values.data(), {-3}, {1}), invalid_argument("[shape] (-3,) has a negative extent"));
+  EXPECT_EQ(refused(values.data(), {-3}, {1}),
+            invalid_argument("[from_blob] (-3,) has a negative extent"));
   EXPECT_EQ(done, 0);
   EXPECT_EQ(from_blob(nullptr, {0, 3}, here_, [&](void*) { ++done; }).numel(), 0);
   EXPECT_EQ(done, 1) << "of no elements nothing is kept";

@@ -210,8 +210,6 @@ TEST_P(InPlace, TheResultStaysInTheDType) {
             invalid_argument("[div] the result is f32, which i64 can't hold; convert first"));
   EXPECT_EQ(thrown([&] { flag += 1; }),
             invalid_argument("[add] the result is i64, which bool can't hold; convert first"));
-  EXPECT_EQ(thrown([&] { flag -= flag; }),
-            invalid_argument("[sub] the result is i64, which bool can't hold; convert first"));
   expect_equals(whole, Array<std::int64_t>{{1}, {5}});
   EXPECT_EQ(whole.version(), version);
 }
@@ -248,11 +246,8 @@ TEST_P(InPlace, StretchedTensorsCanNotBeWritten) {
   expect_equals(single, Array<float>{{1, 3}, {2, 2, 2}});
 }
 
-TEST_P(InPlace, FillConvertsAndSaturates) {
+TEST_P(InPlace, FillConverts) {
   Tensor x = empty({2, 2}, {.dtype = i32, .device = device_});
-  expect_equals(x.fill_(1e20),
-                Array<std::int32_t>{
-                    {2, 2}, std::vector<std::int32_t>(4, std::numeric_limits<std::int32_t>::max())});
   expect_equals(x.fill_(-1.9), Array<std::int32_t>{{2, 2}, {-1, -1, -1, -1}});
   expect_equals(x.fill_(true), Array<std::int32_t>{{2, 2}, {1, 1, 1, 1}});
   Tensor flags = empty({2}, {.dtype = bool_, .device = device_});

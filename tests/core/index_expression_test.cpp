@@ -188,6 +188,8 @@ TEST_P(IndexExpression, RefusesWrongIndices) {
   EXPECT_EQ(thrown([&] { Tensor().index({0}); }), invalid_argument("[index] the tensor is undefined"));
   EXPECT_EQ(thrown([&] { index_put(x, {one}, zeros({2}, here_)); }),
             invalid_argument("[index_put] shapes do not broadcast: (2,) and (1, 3)"));
+  expect_equals(index_put(x, {0}, ones({1, 1, 3}, here_)),
+                Array<float>{{2, 3}, {1, 1, 1, 0, 0, 0}});  // as NumPy has it
   EXPECT_EQ(thrown([&] { index_put(x, {0, 0}, zeros({2}, here_)); }),
             invalid_argument("[index_put] value (2,) does not broadcast to ()"));
   EXPECT_EQ(thrown([&] { index_put(x == 0.0, {one}, true, true); }),

@@ -157,6 +157,9 @@ TEST_P(Order, WrongCounts) {
   EXPECT_EQ(thrown([&] { histogram(x, 2); }),
             invalid_argument("[histogram] i64 is not floating; convert it"));
   EXPECT_EQ(thrown([&] { histogram(y, 0); }), invalid_argument("[histogram] there are 0 bins"));
+  EXPECT_EQ(thrown([&] { histc(y, 0); }), invalid_argument("[histc] there are 0 bins"));
+  EXPECT_EQ(thrown([&] { histogram(y, tensor({0.0, 2.0, 1.0}, here_)); }),
+            invalid_argument("[histogram] the edges fall"));
   EXPECT_EQ(thrown([&] { histogram(y, 2, {.range = std::pair(3.0, 1.0)}); }),
             invalid_argument("[histogram] the range 3 .. 1 is empty or not finite"));
   EXPECT_EQ(thrown([&] { histogram(y, 2, {.weight = y.to(f64)}); }),

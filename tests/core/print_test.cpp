@@ -61,8 +61,8 @@ TEST(Print, DTypesThatAreNotTheUsualOnesAreNamed) {
 }
 
 TEST(Print, EmptyOnesShowTheirShape) {
-  EXPECT_EQ(text(zeros({0})), "[], shape=(0,)");
-  EXPECT_EQ(text(zeros({std::int64_t{1} << 40, 0})), "[], shape=(1099511627776, 0)");
+  EXPECT_EQ(text(zeros({0})), "[], shape=(0,), dtype=f32");
+  EXPECT_EQ(text(zeros({std::int64_t{1} << 40, 0})), "[], shape=(1099511627776, 0), dtype=f32");
   EXPECT_EQ(text(zeros({2, 0, 3}, {.dtype = i32})), "[], shape=(2, 0, 3), dtype=i32");
   EXPECT_EQ(text(Tensor()), "undefined");
 }

@@ -216,11 +216,46 @@ TEST_P(Reduce, RefusesWrongDims) {
             invalid_argument("[mean] dimension -3 is out of range for a tensor of 2 dimensions"));
   EXPECT_EQ(thrown([&] { x.max({0, -2}); }),
             invalid_argument("[max] dimension 0 is named twice in (0, -2)"));
-  EXPECT_EQ(thrown([&] { tensor(1.0, here_).sum({0}); }),
-            invalid_argument("[sum] dimension 0 is out of range for a tensor of 0 dimensions"));
+  EXPECT_EQ(thrown([&] { tensor(1.0, here_).sum({1}); }),
+            invalid_argument("[sum] dimension 1 is out of range for a tensor of 1 dimensions"));
   EXPECT_EQ(
       thrown([&] { x.sum({std::int64_t{1} << 32}); }),
       invalid_argument("[sum] dimension 4294967296 is out of range for a tensor of 2 dimensions"));
+}
+
+/// As PyTorch 2.15 has it.
+TEST_P(Reduce, A0DTensorCountsAsOneOfOneDimension) {
+  Tensor x = tensor(3.0, here_);
+  x.set_requires_grad();
+  const Array<float> same{{}, {3}}, one{{}, {1}};
+  const Array<std::int64_t> first{{}, {0}};
+  for (const int d : {0, -1}) {
+    for (const Tensor& y :
+         {sum(x, d), mean(x, d), prod(x, d), amax(x, d), amin(x, d), logsumexp(x, d), norm(x, 2, d),
+          max(x, d).values, min(x, d).values, x.squeeze(d), sum(x, d, true)}) {
+      expect_equals(y, same, 2);
+    }
+    for (const Tensor& y : {max(x, d).indices, min(x, d).indices, argmax(x, d), argmin(x, d)})
+      expect_equals(y, first);
+    expect_equals(softmax(x, d), one);
+    expect_equals(x.unfold(d, 1, 1), Array<float>{{1}, {3}});
+    expect_equals(gather(x, d, tensor(0, here_)), same);
+    expect_equals(gather(x, d, tensor({0, -1}, here_)), Array<float>{{2}, {3, 3}});
+    expect_equals(scatter(x, d, tensor(0, here_), tensor(5.0, here_), Scatter::add),
+                  Array<float>{{}, {8}});
+    expect_equals(var(x, d, {.correction = 0}), Array<float>{{}, {0}});
+    expect_equals(std(x, d, {.correction = 0}), Array<float>{{}, {0}});
+    expect_equals(count_nonzero(x, d), Array<std::int64_t>{{}, {1}});
+    expect_equals(any(x, d), Array<bool>{{}, {true}});
+    expect_equals(all(x, d), Array<bool>{{}, {true}});
+    x.set_grad({});
+    (max(x, d).values * gather(x, d, tensor(0, here_)) + softmax(x, d)).backward();
+    expect_equals(x.grad(), Array<float>{{}, {6}});
+  }
+  EXPECT_EQ(thrown([&] { max(x, 1); }),
+            invalid_argument("[max] dimension 1 is out of range for a tensor of 1 dimensions"));
+  EXPECT_EQ(thrown([&] { gather(x, 0, zeros({1, 1}, {.dtype = i32, .device = device_})); }),
+            invalid_argument("[gather] index (1, 1) has not as many dimensions as ()"));
 }
 
 TEST_P(Reduce, SumToIsTheReverseOfExpand) {

@@ -75,13 +75,21 @@ TEST(Scalars, KnowWhatTheyFit) {
   EXPECT_TRUE(Scalar(~std::uint64_t{0}).fits(u64));
   EXPECT_FALSE(Scalar(~std::uint64_t{0}).fits(i64));
   EXPECT_TRUE(Scalar(std::numeric_limits<std::int64_t>::min()).fits(i64));
-  EXPECT_TRUE(Scalar(1e300).fits(u8)) << "a floating number saturates";
+  EXPECT_TRUE(Scalar(255.9).fits(u8) && Scalar(-0.9).fits(u8)) << "it is truncated";
+  EXPECT_FALSE(Scalar(256.0).fits(u8));
+  EXPECT_FALSE(Scalar(-1.0).fits(u8));
+  EXPECT_TRUE(Scalar(-0x1p63).fits(i64));
+  EXPECT_FALSE(Scalar(0x1p63).fits(i64));
+  EXPECT_TRUE(Scalar(0x1p63).fits(u64));
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_FALSE(Scalar(kNan).fits(i32));
+  EXPECT_TRUE(Scalar(kNan).fits(f16) && Scalar(1e300).fits(f16) && Scalar(kNan).fits(bool_));
 }
 
 TEST(Scalars, ThatDoNotFitAreRefusedByOps) {
   const Tensor u = tensor({1, 2}, {.dtype = u64});
   Tensor i = tensor({1, 2}, {.dtype = i32});
-  EXPECT_EQ(thrown([&] { return u > -1; }), invalid_argument("[gt] -1 does not fit u64"));
+  EXPECT_EQ(thrown([&] { return u * -1; }), invalid_argument("[mul] -1 does not fit u64"));
   EXPECT_EQ(thrown([&] { return i + 5000000000; }),
             invalid_argument("[add] 5000000000 does not fit i32"));
   EXPECT_EQ(thrown([&] { i *= 5000000000; }), invalid_argument("[mul] 5000000000 does not fit i32"));
@@ -93,9 +101,9 @@ TEST(Scalars, ThatDoNotFitAreRefusedByOps) {
 
 TEST(Shapes, OfExpandMustBeCountable) {
   const Tensor x = ones({1});
-  EXPECT_EQ(thrown([&] { x.expand({-3}); }), invalid_argument("[shape] (-3,) has a negative extent"));
+  EXPECT_EQ(thrown([&] { x.expand({-3}); }), invalid_argument("[expand] (-3,) has a negative extent"));
   EXPECT_EQ(thrown([&] { x.expand({std::int64_t{1} << 62, 4}); }).text,
-            "[shape] (4611686018427387904, 4) has more elements than 64 bits can count");
+            "[expand] (4611686018427387904, 4) has more elements than 64 bits can count");
 }
 
 TEST(UniformRange, IsTheDtypes) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,8 @@ TEST_P(TensorOn, NestedListsGiveTheirShape) {
 TEST_P(TensorOn, LiteralsTakeTheAskedDType) {
   expect_equals(tensor({{1, 2}, {3, 4}}, {.dtype = f64, .device = device_}),
                 Array<double>{{2, 2}, {1, 2, 3, 4}});
-  expect_equals(tensor({1.9, -1.9, 1e20}, {.dtype = i32, .device = device_}),
-                Array<std::int32_t>{{3}, {1, -1, std::numeric_limits<std::int32_t>::max()}});
+  expect_equals(tensor({1.9, -1.9}, {.dtype = i32, .device = device_}),
+                Array<std::int32_t>{{2}, {1, -1}});
   expect_equals(tensor({0, 2, -1}, {.dtype = bool_, .device = device_}),
                 Array<bool>{{3}, {false, true, true}});
   expect_equals(tensor({0.1}, {.dtype = f64, .device = device_}), Array<double>{{1}, {0.1}});
@@ -72,16 +73,67 @@ TEST_P(TensorOn, VectorsKeepTheirElementType) {
   const std::vector<std::int32_t> six{1, 2, 3, 4, 5, 6};
   expect_equals(from_values(std::span(six), {3, 2}, here_), Array<std::int32_t>{{3, 2}, six});
   EXPECT_EQ(thrown([&] { from_values(std::span(six), {4, 2}, here_); }),
-            invalid_argument("[from_bytes] (4, 2) of i32 takes 32 bytes, not 24"));
+            invalid_argument("[from_values] (4, 2) takes 8 values, not 6"));
   const Shape huge{std::int64_t{1} << 62};
   EXPECT_EQ(thrown([&] { from_values(std::span(six), huge, here_); }),
             (Thrown{ErrorKind::OutOfMemory,
-                    "[from_bytes] out of memory: (4611686018427387904,) of i32 "
+                    "[from_values] out of memory: (4611686018427387904,) of i32 "
                     "has more bytes than 64 bits can count"}));
   EXPECT_EQ(thrown([&] { tensor(1.5, here_).expand(huge).read({}); }),
             (Thrown{ErrorKind::OutOfMemory,
                     "[read] out of memory: (4611686018427387904,) of f32 has "
                     "more bytes than 64 bits can count"}));
+}
+
+TEST_P(TensorOn, LiteralsOfSeveralTypesAndDepths) {
+  expect_equals(tensor({1, 2.5}, here_), Array<float>{{2}, {1, 2.5f}});
+  expect_equals(tensor({{1.0, 2}, {3, 4.5f}}, here_), Array<float>{{2, 2}, {1, 2, 3, 4.5f}});
+  expect_equals(tensor({true, 2u}, here_), Array<std::int64_t>{{2}, {1, 2}});
+  expect_equals(tensor({1ll, 2ll}, here_), Array<std::int64_t>{{2}, {1, 2}});
+  expect_equals(tensor({{{{1, 2}, {3, 4}}}}, here_), Array<std::int64_t>{{1, 1, 2, 2}, {1, 2, 3, 4}});
+  expect_equals(tensor({{1}, {2}}, here_), Array<std::int64_t>{{2, 1}, {1, 2}});
+}
+
+TEST_P(TensorOn, ValuesOutsideTheDTypesRangeAreRefused) {
+  const auto as = [&](DType dtype) { return TensorOptions{.dtype = dtype, .device = device_}; };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(thrown([&] { tensor({1, 300}, as(u8)); }),
+            invalid_argument("[tensor] 300 does not fit u8"));
+  EXPECT_EQ(thrown([&] { tensor({-1}, as(u8)); }), invalid_argument("[tensor] -1 does not fit u8"));
+  EXPECT_EQ(thrown([&] { tensor(-1, as(u8)); }), invalid_argument("[tensor] -1 does not fit u8"));
+  EXPECT_EQ(thrown([&] { tensor({18446744073709551615ul}, here_); }),
+            invalid_argument("[tensor] 18446744073709551615 does not fit i64"));
+  expect_equals(tensor({18446744073709551615ul}, as(u64)), Array<std::uint64_t>{{1}, {~0ul}});
+  EXPECT_EQ(thrown([&] { tensor({0.5, nan}, as(i32)); }),
+            invalid_argument("[tensor] nan does not fit i32"));
+  expect_equals(tensor({2.75, -0.5}, as(i32)), Array<std::int32_t>{{2}, {2, 0}});
+  EXPECT_EQ(thrown([&] { tensor(std::vector<float>{1e20f}, as(i32)); }),
+            invalid_argument("[tensor] 1.0000000200408773e+20 does not fit i32"));
+  const std::vector<std::int32_t> large{70000};
+  EXPECT_EQ(thrown([&] { from_values(std::span(large), {1}, as(i16)); }),
+            invalid_argument("[from_values] 70000 does not fit i16"));
+  EXPECT_EQ(thrown([&] { full({2}, nan, as(i32)); }), invalid_argument("[full] nan does not fit i32"));
+  EXPECT_EQ(thrown([&] { full({1}, 1e20, as(i32)); }),
+            invalid_argument("[full] 1e+20 does not fit i32"));
+  Tensor x = zeros({2}, as(i32));
+  EXPECT_EQ(thrown([&] { x.fill_(-3e9); }), invalid_argument("[fill_] -3000000000 does not fit i32"));
+}
+
+TEST_P(TensorOn, NumbersAndVectorsAreShapesAndDimensions) {
+  const Tensor x =
+      arange(0, 6, {.dtype = f32, .device = device_}).reshape(std::vector<std::int64_t>{2, 3});
+  expect_equals(x.sum(1), Array<float>{{2}, {3, 12}});
+  expect_equals(sum(x, -2, true), Array<float>{{1, 3}, {3, 5, 7}});
+  expect_equals(flip(x, 0), Array<float>{{2, 3}, {3, 4, 5, 0, 1, 2}});
+  expect_equals(roll(x.reshape(-1), 1), Array<float>{{6}, {5, 0, 1, 2, 3, 4}});
+  expect_equals(zeros(3, here_), Array<float>{{3}, {0, 0, 0}});
+  expect_equals(eye(2, 3, {.dtype = i64, .device = device_}),
+                Array<std::int64_t>{{2, 3}, {1, 0, 0, 0, 1, 0}});
+  EXPECT_EQ(random::normal({3}, {.dtype = f64, .device = device_}).dtype(), f64);
+  EXPECT_EQ(random::uniform({3}, {.dtype = f64, .device = device_}).dtype(), f64);
+  std::ostringstream text;
+  text << x.shape() << ' ' << x.dtype() << ' ' << x.device();
+  EXPECT_EQ(text.str(), "(2, 3) f32 " + GetParam());
 }
 
 TEST_P(TensorOn, ZeroDimensionsAndNoElements) {
@@ -103,7 +155,7 @@ TEST_P(TensorOn, FilledOnes) {
   expect_equals(full({2}, 2.5, here_), Array<float>{{2}, {2.5f, 2.5f}});
   expect_equals(full({1}, 3, here_), Array<std::int64_t>{{1}, {3}});
   expect_equals(full({1}, true, here_), Array<bool>{{1}, {true}});
-  expect_equals(full({1}, -1.0, {.dtype = u32, .device = device_}), Array<std::uint32_t>{{1}, {0}});
+  expect_equals(full({1}, -0.5, {.dtype = u32, .device = device_}), Array<std::uint32_t>{{1}, {0}});
   expect_equals(full({1}, ~std::uint64_t{0}, {.dtype = u64, .device = device_}),
                 Array<std::uint64_t>{{1}, {~std::uint64_t{0}}});
   const Tensor x = full({2, 3}, 4, {.dtype = f64, .device = device_}).transpose(0, 1);
@@ -137,7 +189,7 @@ TEST_P(TensorOn, PropertiesOfAHandle) {
   EXPECT_EQ(thrown([&] { zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}, here_); }),
             invalid_argument("[shape] 9 dimensions, the most is 8"));
   EXPECT_EQ(thrown([&] { zeros({2, -3}, here_); }),
-            invalid_argument("[shape] (2, -3) has a negative extent"));
+            invalid_argument("[zeros] (2, -3) has a negative extent"));
 }
 
 TEST_P(TensorOn, ItemIsTheOnlyElement) {
@@ -271,10 +323,10 @@ TEST_P(TensorOn, TooLargeIsOutOfMemoryAndTheProcessGoesOn) {
                                                        "has more bytes than 64 bits can count"}));
   EXPECT_EQ(
       thrown([&] { zeros({std::int64_t{1} << 62, 2}, here_); }),
-      invalid_argument("[shape] (4611686018427387904, 2) has more elements than 64 bits can count"));
+      invalid_argument("[zeros] (4611686018427387904, 2) has more elements than 64 bits can count"));
   EXPECT_EQ(
       thrown([&] { x.expand({std::int64_t{1} << 62, 8}).numel(); }),
-      invalid_argument("[shape] (4611686018427387904, 8) has more elements than 64 bits can count"));
+      invalid_argument("[expand] (4611686018427387904, 8) has more elements than 64 bits can count"));
   EXPECT_EQ(x.sum().item<float>(), 8);
 }
 

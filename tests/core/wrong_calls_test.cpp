@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <tenon/memory.h>
+#include <tenon/nn.h>
 #include <tenon/ops.h>
 #include <tenon/random.h>
 
@@ -155,6 +156,7 @@ TEST_P(WrongCalls, OfWhatSelectsAndMultiplies) {
   const Tensor truth = ones({2}, {.dtype = bool_, .device = device_});
   const Tensor square = ones({2, 2}, here_);
   const Tensor last = full({2}, std::numeric_limits<std::int64_t>::max(), here_);
+  const Tensor deep = ones(Dims::filled(8, 1), here_);
   expect_texts({
       {[&] { scatter(x, 0, at, square); },
        "[scatter] src (2, 2) has not as many dimensions as index (2,)"},
@@ -185,7 +187,29 @@ TEST_P(WrongCalls, OfWhatSelectsAndMultiplies) {
       {[&] { tenon::std(x, {1}); }, "[std] dimension 1 is out of range for a tensor of 1 dimensions"},
       {[&] { full({2}, 300, {.dtype = u8, .device = device_}); }, "[full] 300 does not fit u8"},
       {[&] { full_like(whole_, std::int64_t{1} << 40); }, "[full] 1099511627776 does not fit i32"},
-      {[&] { zeros({-1}, here_); }, "[shape] (-1,) has a negative extent"},
+      {[&] { zeros({-1}, here_); }, "[zeros] (-1,) has a negative extent"},
+      {[&] { ones({2, -1}, here_); }, "[ones] (2, -1) has a negative extent"},
+      {[&] { full({-1}, 2, here_); }, "[full] (-1,) has a negative extent"},
+      {[&] { empty({-1}, here_); }, "[empty] (-1,) has a negative extent"},
+      {[&] { from_bytes({}, {-1}, here_); }, "[from_bytes] (-1,) has a negative extent"},
+      {[&] { random::uniform({-1}, {}, here_); }, "[uniform] (-1,) has a negative extent"},
+      {[&] { random::integers({-1}, {}, here_); }, "[integers] (-1,) has a negative extent"},
+      {[&] { x.expand({-2}); }, "[expand] (-2,) has a negative extent"},
+      {[&] { x.broadcast_to({-2}); }, "[broadcast_to] (-2,) has a negative extent"},
+      {[&] { x.broadcast_to({}); }, "[broadcast_to] (2,) does not stretch to ()"},
+      {[&] { deep.unsqueeze(0); }, "[unsqueeze] 9 dimensions, the most is 8"},
+      {[&] { deep.unflatten(0, {1, 1}); }, "[unflatten] 9 dimensions, the most is 8"},
+      {[&] { stack({deep, deep}); }, "[stack] 9 dimensions, the most is 8"},
+      {[&] { one_hot(deep.to(i32), 2); }, "[one_hot] 9 dimensions, the most is 8"},
+      {[&] { embedding(zeros({2, 1}, here_), deep.to(i32)); },
+       "[embedding] 9 dimensions, the most is 8"},
+      {[&] { meshgrid(std::vector<Tensor>(9, x)); }, "[meshgrid] 9 dimensions, the most is 8"},
+      {[&] { concat({}); }, "[concat] there are no tensors"},
+      {[&] { concat({x, deep}); },
+       "[concat] (2,) and (1, 1, 1, 1, 1, 1, 1, 1) differ beside dimension 0"},
+      {[&] { tile(x, {2, -1}); }, "[tile] (2, -1) has a negative count"},
+      {[&] { x.view({-2}); }, "[view] (-2,) has a negative extent"},
+      {[&] { nn::LayerNorm({-1}); }, "[LayerNorm] (-1,) has a negative extent"},
   });
 }
 

@@ -15,20 +15,24 @@ c.add("normalize", lambda x: F.normalize(x, 3.0, -1), x)
 c.add("cosine_similarity", lambda x, w: F.cosine_similarity(x, w, -1), x, w)
 
 logits, target = c.input(4, 5), torch.tensor([3, 0, 4, 0])
+parts, with_ignored = c.input(4, 5, low=0.0, high=1.0), torch.tensor([3, -100, 4, 0])
 weight = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5])
 for reduction in ("none", "mean", "sum"):
-    for smoothing in (0.0, 0.3):
-        for weighted in (False, True):
+    for weighted in (False, True):
+        own, word = weight if weighted else None, "weighted" if weighted else "plain"
+        for smoothing in (0.0, 0.3):
+            options = dict(weight=own, reduction=reduction, label_smoothing=smoothing)
             for ignored in (-100, 0):
-                name = f"cross_entropy {reduction} {smoothing} {'weighted' if weighted else 'plain'} {ignored}"
-                c.add(name, lambda x: F.cross_entropy(
-                    x, target, weight if weighted else None, ignore_index=ignored,
-                    reduction=reduction, label_smoothing=smoothing), logits)
-    c.add(f"cross_entropy of probabilities {reduction}",
-          lambda x, t: F.cross_entropy(x, t, weight, reduction=reduction, label_smoothing=0.2),
-          logits, c.input(4, 5, low=0.0, high=1.0))
-    c.add(f"nll_loss {reduction}",
-          lambda x: F.nll_loss(x, target, weight, ignore_index=4, reduction=reduction), logits)
+                c.add(f"cross_entropy {reduction} {smoothing} {word} {ignored}",
+                      lambda x: F.cross_entropy(x, target, ignore_index=ignored, **options), logits)
+            c.add(f"cross_entropy {reduction} {smoothing} {word} default",
+                  lambda x: F.cross_entropy(x, with_ignored, **options), logits)
+            c.add(f"cross_entropy of probabilities {reduction} {smoothing} {word}",
+                  lambda x, t: F.cross_entropy(x, t, **options), logits, parts)
+        c.add(f"nll_loss {reduction} {word} 0",
+              lambda x: F.nll_loss(x, target, own, ignore_index=0, reduction=reduction), logits)
+        c.add(f"nll_loss {reduction} {word} default",
+              lambda x: F.nll_loss(x, with_ignored, own, reduction=reduction), logits)
 c.add("cross_entropy of images",
       lambda x: F.cross_entropy(x.reshape(2, 5, 2), target.reshape(2, 2), weight), c.input(2, 10))
 

@@ -44,7 +44,8 @@ def batch_norm(shape, dtype, **options):
         if layer.affine:
             found[-1].update(dweight=layer.weight.grad, dbias=layer.bias.grad)
         if layer.track_running_stats:
-            found[-1].update(mean=layer.running_mean, var=layer.running_var)
+            found[-1].update(mean=layer.running_mean, var=layer.running_var,
+                             count=layer.num_batches_tracked)
         found[-1] = {k: v.detach().double().flatten().tolist() for k, v in found[-1].items()}
     return found
 
@@ -54,5 +55,5 @@ print(json.dumps(dict(
     batch_norm=[dict(shape=shape, options=options, f64=batch_norm(shape, torch.float64, **options),
                      f32=batch_norm(shape, torch.float32, **options))
                 for shape in [(5, 2), (3, 2, 2)]
-                for options in [{}, dict(momentum=0.4, eps=1e-2), dict(affine=False),
+                for options in [{}, dict(momentum=0.4, eps=1e-2), dict(momentum=None), dict(affine=False),
                                 dict(track_running_stats=False)]])))

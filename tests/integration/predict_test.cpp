@@ -132,6 +132,9 @@ TEST_F(Predict, SaysWhatDoesNotFit) {
   EXPECT_EQ(
       refused({"--data", "data.csv", "--json", "-"}, 2),
       "tenon: error: --output and --json can't both be standard output; see tenon predict --help\n");
+  EXPECT_EQ(refused({"--data", "data.csv", "-o", "./data.csv"}, 2),
+            "tenon: error: --output: ./data.csv is read, and would be lost; name another; see tenon "
+            "predict --help\n");
   EXPECT_EQ(refused({}, 2), "tenon: error: --data is required; see tenon predict --help\n");
 }
 

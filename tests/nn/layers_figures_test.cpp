@@ -30,8 +30,11 @@ class LayerFigures : public testing::TestWithParam<std::string> {
     return from_values<double>(list, shape, here(dtype));
   }
   nn::BatchNorm1d batch_norm(std::int64_t channels, const Json& o, DType dtype) const {
+    std::optional<double> momentum = 0.1;
+    if (o.contains("momentum"))
+      momentum = o["momentum"].is_null() ? std::nullopt : std::optional<double>(o["momentum"]);
     const nn::BatchNorm1d layer(channels, {.eps = o.value("eps", 1e-5),
-                                           .momentum = o.value("momentum", 0.1),
+                                           .momentum = momentum,
                                            .affine = o.value("affine", true),
                                            .track_running_stats = o.value("track_running_stats", true),
                                            .tensor = here(dtype)});
@@ -59,11 +62,15 @@ class LayerFigures : public testing::TestWithParam<std::string> {
     if (layer.bias.defined()) expect(layer.bias.grad(), "dbias");
     expect(layer.running_mean, "mean");
     expect(layer.running_var, "var");
+    if (layer.num_batches_tracked.defined()) {
+      EXPECT_EQ(layer.num_batches_tracked.item<int>(), expected["count"][0].get<int>());
+    }
   }
 };
 
 TEST_P(LayerFigures, OfBatchNormInTwoStepsOfTrainingAndInUse) {
-  for (const Json& row : figures("layers")["batch_norm"]) {
+  const Json all = figures("layers");
+  for (const Json& row : all["batch_norm"]) {
     const auto extents = row["shape"].get<std::vector<std::int64_t>>();
     const Shape shape(Dims{std::span(extents)});
     for (const DType dtype : figure_dtypes(device(GetParam()))) {
@@ -76,6 +83,22 @@ TEST_P(LayerFigures, OfBatchNormInTwoStepsOfTrainingAndInUse) {
       }
     }
   }
+}
+
+TEST_P(LayerFigures, BatchNormHasPyTorchsNamesAndItsCountGoesOn) {
+  const nn::BatchNorm1d from(1, {.momentum = {}, .tensor = here()}),
+      to(1, {.momentum = {}, .tensor = here()});
+  std::vector<std::string> names;
+  for (const auto& [name, value] : from.state_dict()) names.push_back(name);
+  EXPECT_THAT(names,
+              ElementsAre("weight", "bias", "running_mean", "running_var", "num_batches_tracked"));
+  from(tensor({{1.0}, {3.0}}, here()));
+  to.load_state_dict(from.state_dict());
+  to(tensor({{5.0}, {7.0}}, here()));
+  EXPECT_EQ(to.running_mean.item<float>(), 4);
+  EXPECT_EQ(from.to(f64).num_batches_tracked.dtype(), i32);
+  EXPECT_EQ(nn::BatchNorm1d(1, {.affine = false, .track_running_stats = false}).state_dict().size(),
+            0U);
 }
 
 TEST_P(LayerFigures, BatchNormOfHalvesKeepsStatisticsInF32) {
@@ -249,6 +272,88 @@ TEST_P(LayerFigures, InitialValuesAreWhereTheyShouldBe) {
   EXPECT_THAT(eye_(ones({2, 3}, here())).to_vector<float>(), ElementsAre(1, 0, 0, 0, 1, 0));
 }
 
+/// The greatest difference of x·xᵀ from the identity, of rows x.
+double skewness(const Tensor& x) {
+  const std::vector<double> values = doubles_of(x);
+  const auto rows = static_cast<std::size_t>(x.size(0)), width = values.size() / rows;
+  double most = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t s = 0; s < rows; ++s) {
+      double product = r == s ? -1 : 0;
+      for (std::size_t i = 0; i < width; ++i) product += values[r * width + i] * values[s * width + i];
+      most = std::max(most, std::abs(product));
+    }
+  }
+  return most;
+}
+
+TEST_P(LayerFigures, OrthogonalRowsOrColumnsWhicheverAreFewer) {
+  random::manual_seed(3);
+  for (const DType dtype : figure_dtypes(device(GetParam()))) {
+    const double bound = dtype == f64 ? 1e-14 : 2e-6;
+    for (const Shape& shape : {Shape{5, 5}, Shape{3, 7}, Shape{4, 2, 3}, Shape{1, 6}}) {
+      const Tensor x = nn::init::orthogonal_(zeros(shape, here(dtype)), 2);
+      EXPECT_LT(skewness(x.reshape({shape[0], -1}) / 2), bound) << to_string(shape);
+    }
+    const Tensor tall = nn::init::orthogonal_(zeros({7, 2}, here(dtype)));
+    EXPECT_LT(skewness(tall.transpose(0, 1)), bound);
+  }
+  EXPECT_LT(skewness(nn::init::orthogonal_(zeros({4, 4}, here(bf16)))), 0.03);
+  EXPECT_EQ(nn::init::orthogonal_(zeros({0, 3}, here())).shape(), (Shape{0, 3}));
+  EXPECT_EQ(nn::init::orthogonal_(zeros({3, 0}, here())).shape(), (Shape{3, 0}));
+}
+
+// An element of an orthogonal matrix of order n has mean 0, variance 1/n, and a fourth moment of
+// 3/(n(n + 2)); of order 2 it is a cosine, of both determinants alike.
+TEST_P(LayerFigures, OrthogonalMatricesAreEvenlySpread) {
+  random::manual_seed(9);
+  constexpr int kDraws = 400;
+  double sum = 0, squares = 0, fourths = 0, positive = 0;
+  for (int i = 0; i < kDraws; ++i) {
+    const std::vector<double> q = doubles_of(nn::init::orthogonal_(zeros({2, 2}, here())));
+    sum += q[0];
+    squares += q[0] * q[0];
+    fourths += std::pow(q[0], 4);
+    positive += q[0] * q[3] - q[1] * q[2] > 0;
+  }
+  EXPECT_NEAR(sum / kDraws, 0, 5 * std::sqrt(0.5 / kDraws));
+  EXPECT_NEAR(squares / kDraws, 0.5, 5 * std::sqrt(0.125 / kDraws));
+  EXPECT_NEAR(fourths / kDraws, 0.375, 5 * std::sqrt(0.14 / kDraws));
+  EXPECT_NEAR(positive / kDraws, 0.5, 5 * std::sqrt(0.25 / kDraws));
+}
+
+TEST_P(LayerFigures, SparseColumnsHaveTheirPartOfZeros) {
+  random::manual_seed(4);
+  const Tensor x = nn::init::sparse_(ones({10, 200}, here()), 0.25, 2);
+  const std::vector<float> values = x.to_vector<float>();
+  std::vector<int> zeros_of_row(10);
+  std::vector<double> others;
+  for (std::size_t c = 0; c < 200; ++c) {
+    int count = 0;
+    for (std::size_t r = 0; r < 10; ++r) {
+      const bool zero = values[r * 200 + c] == 0;
+      count += zero;
+      zeros_of_row[r] += zero;
+      if (!zero) others.push_back(values[r * 200 + c]);
+    }
+    EXPECT_EQ(count, 3) << c;  // 2.5 rounded up
+  }
+  EXPECT_THAT(zeros_of_row,
+              Each(testing::AllOf(testing::Gt(27), testing::Lt(93))));  // 60, 5 deviations
+  expect_normal(tensor(others), 0, 2);
+}
+
+TEST_P(LayerFigures, DiracIsOneAtTheCentreOfEachChannel) {
+  const Tensor w = nn::init::dirac_(ones({4, 2, 3}, here()));
+  EXPECT_EQ(w.select(2, 1).to_vector<float>(), (std::vector<float>{1, 0, 0, 1, 0, 0, 0, 0}));
+  EXPECT_THAT(w.select(2, 0).to_vector<float>(), Each(0));
+  const Tensor two = nn::init::dirac_(ones({4, 3, 2, 1}, here()), 2);
+  EXPECT_EQ(two.select(3, 0).select(2, 1).to_vector<float>(),
+            (std::vector<float>{1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0}));
+  EXPECT_EQ(two.sum().item<float>(), 4);
+  EXPECT_EQ(nn::init::dirac_(ones({4, 2, 0}, here())).numel(), 0);
+}
+
 /// The part of a normal distribution below x.
 double phi(double x) {
   return std::erfc(-x / std::sqrt(2.0)) / 2;
@@ -275,6 +380,9 @@ TEST_P(LayerFigures, ATruncatedNormalIsNormalWithinItsBounds) {
             invalid_argument("[trunc_normal_] std is 0: it must be above 0 and finite"));
   EXPECT_EQ(thrown([&] { nn::init::trunc_normal_(far, 0, 1, 2, 2); }),
             invalid_argument("[trunc_normal_] there is nothing between 2 and 2"));
+  EXPECT_EQ(
+      thrown([&] { nn::init::trunc_normal_(far, 0, 1, 50, 60); }),
+      invalid_argument("[trunc_normal_] 50 .. 60 is too far from mean 0 for std 1 to be drawn from"));
 }
 
 TEST_P(LayerFigures, InitialValuesAreTheSameFromTheSameSeed) {
@@ -286,9 +394,26 @@ TEST_P(LayerFigures, InitialValuesAreTheSameFromTheSameSeed) {
 }
 
 TEST(InitialValues, SayWhatDoesNotFit) {
-  EXPECT_EQ(thrown([] { nn::init::xavier_normal_(ones({3})); }),
+  EXPECT_EQ(
+      thrown([] { nn::init::xavier_normal_(ones({3})); }),
+      invalid_argument("[xavier_normal_] (3,) has no fans: a weight has two dimensions at least"));
+  EXPECT_EQ(
+      thrown([] { nn::init::kaiming_uniform_(ones({3})); }),
+      invalid_argument("[kaiming_uniform_] (3,) has no fans: a weight has two dimensions at least"));
+  EXPECT_EQ(thrown([] { nn::init::fans_of({3}); }),
             invalid_argument("[fans_of] (3,) has no fans: a weight has two dimensions at least"));
   EXPECT_EQ(thrown([] { nn::init::eye_(ones({3})); }), invalid_argument("[eye_] (3,) is no matrix"));
+  EXPECT_EQ(thrown([] { nn::init::orthogonal_(ones({3})); }),
+            invalid_argument("[orthogonal_] (3,) is no matrix"));
+  EXPECT_EQ(thrown([] { nn::init::sparse_(ones({3}), 0.5); }),
+            invalid_argument("[sparse_] (3,) is no matrix"));
+  EXPECT_EQ(thrown([] { nn::init::sparse_(ones({3, 2}), 1.5); }),
+            invalid_argument("[sparse_] sparsity is 1.5: it must be from 0 to 1"));
+  EXPECT_EQ(
+      thrown([] { nn::init::dirac_(ones({3, 2})); }),
+      invalid_argument("[dirac_] (3, 2) is no weight of a convolution, which has 3 to 5 dimensions"));
+  EXPECT_EQ(thrown([] { nn::init::dirac_(ones({3, 2, 1}), 2); }),
+            invalid_argument("[dirac_] 3 outputs are not 2 groups"));
   EXPECT_EQ(thrown([] { nn::init::uniform_(ones({3}, {.dtype = i32})); }),
             invalid_argument("[uniform_] i32 takes no such values; use a floating dtype"));
 }

@@ -96,6 +96,13 @@ TEST(Hooks, ThatAreEmptyAreRefused) {
             invalid_argument("[register_forward_hook] the hook is empty"));
 }
 
+TEST(Sequential, IsARange) {
+  const nn::Sequential model(nn::Linear(2, 3), nn::ReLU());
+  std::vector<std::string> types;
+  for (const nn::AnyModule& step : model) types.push_back(step.type_name());
+  EXPECT_THAT(types, ElementsAre("Linear", "ReLU"));
+}
+
 TEST(ModuleList, HoldsModulesOfOneClassOrOfAny) {
   nn::ModuleList<nn::Linear> linears({nn::Linear(2, 3)});
   linears.push_back(nn::Linear(3, 1));

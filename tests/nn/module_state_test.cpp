@@ -80,6 +80,14 @@ TEST_P(ModuleState, NamesTheNearestOfAWrongName) {
             invalid_argument("[load_state_dict] fc.bias is (3,), not (2,)"));
 }
 
+TEST_P(ModuleState, NamesAnUndefinedTensor) {
+  const Scaling model(on());
+  nn::StateDict state = model.state_dict();
+  state[2].second = {};
+  EXPECT_EQ(thrown([&] { model.load_state_dict(state); }),
+            invalid_argument("[load_state_dict] fc.weight is undefined"));
+}
+
 TEST_P(ModuleState, NamedModulesArePathsEachOnce) {
   const nn::Linear shared(2, 2, {.tensor = here()});
   const nn::Sequential model{nn::Sequential(shared, nn::ReLU()), shared, Scaling(on())};

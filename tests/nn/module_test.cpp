@@ -237,5 +237,56 @@ TEST(Parameter, OfIntegersIsRefused) {
             invalid_argument("[set_requires_grad] i32 has no gradient; use a floating dtype"));
 }
 
+/// Ties two weights behind the back of what is registered.
+class Tied : public nn::Layer<Tied> {
+ public:
+  Tied()
+      : encoder(add("encoder", nn::Linear(2, 2, {.bias = false}))),
+        decoder(add("decoder", nn::Linear(2, 2, {.bias = false}))) {
+    decoder.weight = encoder.weight;
+  }
+  Tensor forward(const Tensor& x) const { return decoder(encoder(x)); }
+  nn::Linear encoder, decoder;
+};
+/// Shares one weight as it is to be shared.
+class Shares : public nn::Layer<Shares> {
+ public:
+  explicit Shares(const Parameter& of) : weight(add("weight", of)) {}
+  Tensor forward(const Tensor& x) const { return matmul(x, weight); }
+  Parameter weight;
+};
+/// Holds none of what it has registered, and what belongs to nobody.
+class Exchanged : public nn::Layer<Exchanged> {
+ public:
+  Exchanged() : scale(add("scale", Parameter(ones({2})))) { scale = Parameter(zeros({2})); }
+  Tensor forward(const Tensor& x) const { return x * scale; }
+  Parameter scale;
+};
+class HoldsNone : public nn::Layer<HoldsNone> {
+ public:
+  HoldsNone() { add("scale", Parameter(ones({2}))); }
+  Tensor forward(const Tensor& x) const { return x * named_parameters()[0].second; }
+};
+
+TEST(Members, ThatAreAssignedToAreFoundByTheFirstCall) {
+  const auto text = [](const std::string& name) {
+    return invalid_argument("[Module] " + name +
+                            " is registered, but the member that held it has been assigned another "
+                            "tensor, which is not: give that one to add() in its place");
+  };
+  EXPECT_EQ(thrown([] { Tied()(ones({1, 2})); }), text("decoder.weight"));
+  EXPECT_EQ(thrown([] { Exchanged()(ones({2})); }), text("scale"));
+  const nn::Linear layer(2, 2, {.bias = false});
+  const Shares shares(layer.weight);
+  EXPECT_TRUE(shares(ones({1, 2})).defined());
+  const nn::Sequential both{layer, shares};
+  EXPECT_TRUE(both(ones({1, 2})).defined());
+  EXPECT_EQ(both.parameters().size(), 1u);
+  EXPECT_TRUE(HoldsNone()(ones({2})).defined());
+  Net net;
+  net = Net();
+  EXPECT_TRUE(net(ones({1, 13})).defined());
+}
+
 }  // namespace
 }  // namespace tenon::test

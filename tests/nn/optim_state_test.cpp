@@ -164,15 +164,13 @@ TEST(OptimiserGroups, SayWhatDoesNotFit) {
   const Parameter p(ones({1})), q(ones({1}));
   using Groups = std::vector<optim::Group<optim::SGDOptions>>;
   EXPECT_EQ(thrown([&] { optim::SGD(Groups{{{p}}, {{q, p}}}); }),
-            invalid_argument("[Optimizer] parameter 2 is parameter 0 again"));
+            invalid_argument("[SGD] parameter 2 is parameter 0 again"));
   EXPECT_EQ(thrown([&] { optim::SGD(Groups{{{p}}, {}}); }),
-            invalid_argument("[Optimizer] there are no parameters"));
-  EXPECT_EQ(thrown([] { optim::SGD(Groups{}); }),
-            invalid_argument("[Optimizer] there are no parameters"));
+            invalid_argument("[SGD] there are no parameters"));
+  EXPECT_EQ(thrown([] { optim::SGD(Groups{}); }), invalid_argument("[SGD] there are no parameters"));
   optim::SGD sgd({p}, {});
-  EXPECT_EQ(thrown([&] { sgd.lr(1); }), invalid_argument("[Optimizer] there is no group 1 among 1"));
-  EXPECT_EQ(thrown([&] { sgd.set_lr(1, 1); }),
-            invalid_argument("[Optimizer] there is no group 1 among 1"));
+  EXPECT_EQ(thrown([&] { sgd.lr(1); }), invalid_argument("[SGD] there is no group 1 among 1"));
+  EXPECT_EQ(thrown([&] { sgd.set_lr(1, 1); }), invalid_argument("[SGD] there is no group 1 among 1"));
 }
 
 TEST(OptimiserGroups, NewOptionsSayWhatIsOutOfRange) {

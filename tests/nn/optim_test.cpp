@@ -306,11 +306,11 @@ TEST(OptimiserOptions, OfSGD) {
   const std::vector<Parameter> p = {Parameter(ones({1}))};
   const auto refusal = [&](SGDOptions options) { return thrown([&] { optim::SGD(p, options); }); };
   EXPECT_EQ(refusal({.lr = -0.5}),
-            invalid_argument("[Optimizer] lr is -0.5: it must be at least 0 and finite"));
+            invalid_argument("[SGD] lr is -0.5: it must be at least 0 and finite"));
   EXPECT_EQ(refusal({.lr = kNaN}),
-            invalid_argument("[Optimizer] lr is nan: it must be at least 0 and finite"));
+            invalid_argument("[SGD] lr is nan: it must be at least 0 and finite"));
   EXPECT_EQ(refusal({.lr = kInfinity}),
-            invalid_argument("[Optimizer] lr is inf: it must be at least 0 and finite"));
+            invalid_argument("[SGD] lr is inf: it must be at least 0 and finite"));
   EXPECT_EQ(refusal({.momentum = -1}),
             invalid_argument("[SGD] momentum is -1: it must be at least 0 and finite"));
   EXPECT_EQ(refusal({.weight_decay = -1}),
@@ -320,8 +320,7 @@ TEST(OptimiserOptions, OfSGD) {
 TEST(OptimiserOptions, OfAdam) {
   const std::vector<Parameter> p = {Parameter(ones({1}))};
   const auto refusal = [&](AdamOptions options) { return thrown([&] { optim::Adam(p, options); }); };
-  EXPECT_EQ(refusal({.lr = -1}),
-            invalid_argument("[Optimizer] lr is -1: it must be at least 0 and finite"));
+  EXPECT_EQ(refusal({.lr = -1}), invalid_argument("[Adam] lr is -1: it must be at least 0 and finite"));
   EXPECT_EQ(refusal({.beta1 = 1}),
             invalid_argument("[Adam] beta1 is 1: it must be at least 0 and below 1"));
   EXPECT_EQ(refusal({.beta2 = -0.1}),
@@ -333,16 +332,15 @@ TEST(OptimiserOptions, OfAdam) {
 }
 
 TEST(OptimiserOptions, Parameters) {
-  EXPECT_EQ(thrown([] { optim::SGD({}, {}); }),
-            invalid_argument("[Optimizer] there are no parameters"));
+  EXPECT_EQ(thrown([] { optim::SGD({}, {}); }), invalid_argument("[SGD] there are no parameters"));
   const Parameter p(ones({1})), q(ones({1}));
   EXPECT_EQ(thrown([&] { optim::SGD({p, q, p}, {}); }),
-            invalid_argument("[Optimizer] parameter 2 is parameter 0 again"));
+            invalid_argument("[SGD] parameter 2 is parameter 0 again"));
   EXPECT_EQ(thrown([&] { optim::SGD({p, Parameter()}, {}); }),
-            invalid_argument("[Optimizer] parameter 1 is undefined"));
+            invalid_argument("[SGD] parameter 1 is undefined"));
   optim::SGD sgd({p}, {.lr = 1});
   EXPECT_EQ(thrown([&] { sgd.set_lr(-2); }),
-            invalid_argument("[Optimizer] lr is -2: it must be at least 0 and finite"));
+            invalid_argument("[SGD] lr is -2: it must be at least 0 and finite"));
   EXPECT_EQ(sgd.lr(), 1);
 }
 

@@ -136,8 +136,8 @@ TEST(Schedules, SayWhatIsOutOfRange) {
             invalid_argument("[SequentialLR] 1 rules want 0 milestones, not 1"));
   EXPECT_EQ(sgd.lr(), kBase);
   optim::Schedule cycle(sgd, optim::OneCycleLR{.max_lr = 1, .total_steps = 2});
-  cycle.step();
-  EXPECT_EQ(thrown([&] { cycle.step(); }), invalid_argument("[OneCycleLR] there is no step 2 among 2"));
+  for (int i = 0; i < 2; ++i) cycle.step();  // after each of the two steps of the optimiser
+  EXPECT_EQ(thrown([&] { cycle.step(); }), invalid_argument("[OneCycleLR] there is no step 3 among 2"));
   EXPECT_EQ(thrown([&] { cycle.set_last_step(-1); }),
             invalid_argument("[Schedule] step -1 is before the first, 0"));
 }

@@ -237,7 +237,7 @@ TEST_P(ArrangingOn, RefusesPaddingThatCannotBe) {
   EXPECT_EQ(thrown([&] { pad(x, {1, 1, 1, 1, 1, 1}); }),
             invalid_argument("[pad] 6 widths are not two for each of at most 2 dimensions"));
   EXPECT_EQ(thrown([&] { pad(x, {-2, -2}); }),
-            invalid_argument("[pad] dimension 1 of (2, 3) can't grow by -2 and -2"));
+            invalid_argument("[pad] widths -2 and -2 do not fit dimension 1 of (2, 3)"));
   EXPECT_EQ(
       thrown([&] { pad(x, {3, 0}, {.mode = Pad::reflect}); }),
       invalid_argument("[pad] dimension 1 of (2, 3) is too short to grow by 3 and 0 out of itself"));

@@ -134,17 +134,82 @@ TEST_P(ClassLossesOn, LargeLogits) {
   EXPECT_EQ(cross_entropy(logits, tensor({1}, here_)).item<double>(), 1000);
 }
 
-TEST_P(ClassLossesOn, CrossEntropyOfWhatIsNoClass) {
-  const Tensor x = zeros({2, 3}, here_);
-  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({0, 3}, here_)).item<float>()));
-  EXPECT_TRUE(std::isnan(cross_entropy(x, tensor({-100, 0}, here_)).item<float>()));
-  const Tensor all = tensor({-100, -100}, here_);
-  EXPECT_TRUE(std::isnan(cross_entropy(x, all, {.ignore_index = -100}).item<float>()));
-  EXPECT_EQ(
-      cross_entropy(x, all, {.ignore_index = -100, .reduction = LossReduction::sum}).item<float>(), 0);
-  EXPECT_TRUE(
-      std::isnan(cross_entropy(zeros({0, 3}, here_), zeros({0}, {.dtype = i64, .device = device_}))
-                     .item<float>()));
+TEST_P(ClassLossesOn, WhatIsIgnoredCountsAsNone) {
+  const Tensor x = tensor(List{1, 2, 3, 4, 5, 7}, here_).view({2, 3}), t = tensor({-100, 0}, here_);
+  EXPECT_NEAR(nll_loss(x, t).item<double>(), -4, 1e-12);
+  EXPECT_NEAR(cross_entropy(x, t, {.ignore_index = -100}).item<double>(),
+              std::log(1 + std::exp(1.0) + std::exp(3.0)), 1e-12);
+  const Tensor all = tensor({-100, -100}, here_),
+               nothing = zeros({0}, {.dtype = i64, .device = device_});
+  for (const auto loss : {+[](const Tensor& a, const Tensor& b, LossReduction how) {
+                            return cross_entropy(a, b, {.ignore_index = -100, .reduction = how});
+                          },
+                          +[](const Tensor& a, const Tensor& b, LossReduction how) {
+                            return nll_loss(a, b, {.reduction = how});
+                          }}) {
+    EXPECT_TRUE(std::isnan(loss(x, all, LossReduction::mean).item<double>()));
+    EXPECT_EQ(loss(x, all, LossReduction::sum).item<double>(), 0);
+    EXPECT_EQ(loss(x, all, LossReduction::none).to_vector<double>(), (List{0, 0}));
+    EXPECT_TRUE(std::isnan(loss(zeros({0, 3}, here_), nothing, LossReduction::mean).item<float>()));
+    EXPECT_EQ(loss(zeros({0, 3}, here_), nothing, LossReduction::sum).item<float>(), 0);
+  }
+}
+
+TEST_P(ClassLossesOn, WhatIsNoClassIsAnError) {
+  const Tensor x = zeros({2, 3}, here_), row = zeros({3}, here_), w = ones({3}, here_);
+  const auto told = [&](auto call) {
+    return thrown([&] {
+      call();
+      device_.synchronize();
+    });
+  };
+  const auto wrong = [&](const std::string& op, int index, int dim, int position) {
+    return invalid_argument("[" + op + "] index " + std::to_string(index) +
+                            " is out of range for 3 rows of dimension " + std::to_string(dim) +
+                            " (at position " + std::to_string(position) + ", on " + device_.name() +
+                            ")");
+  };
+  for (const int index : {3, -1, -3, 255}) {
+    const Tensor t = tensor({0, index}, {.dtype = i32, .device = device_});
+    EXPECT_EQ(told([&] { cross_entropy(x, t, {.ignore_index = -100}); }),
+              wrong("cross_entropy", index, 1, 1));
+    EXPECT_EQ(told([&] { cross_entropy(x, t, {.weight = w, .reduction = LossReduction::none}); }),
+              wrong("cross_entropy", index, 1, 1));
+    EXPECT_EQ(told([&] { nll_loss(x, t, {.ignore_index = 0}); }), wrong("nll_loss", index, 1, 1));
+    EXPECT_EQ(told([&] { cross_entropy(row, t.select(0, 1), {.weight = w}); }),
+              wrong("cross_entropy", index, 0, 0));
+    EXPECT_TRUE(std::isnan(cross_entropy(x, t).item<float>()));
+    EXPECT_EQ(told([&] { nll_loss(row, t.select(0, 1)); }), wrong("nll_loss", index, 0, 0));
+  }
+  EXPECT_EQ(told([&] { cross_entropy(x, tensor({-100, 0}, here_), {.ignore_index = 0}); }),
+            wrong("cross_entropy", -100, 1, 0));
+  EXPECT_EQ(thrown([&] { cross_entropy(zeros({2, 0}, here_), tensor({0, 0}, here_)); }),
+            invalid_argument("[cross_entropy] x (2, 0) has no classes"));
+}
+
+TEST_P(ClassLossesOn, EveryOptionIsDifferentiableTwice) {
+  const Tensor x = tensor(List{0.3, -1, 0.8, 2, 0.1, -0.4}, here_).view({2, 3}).detach();
+  const Tensor t = tensor({2, 0}, here_),
+               p = softmax(tensor(List{1, 2, 0, 0, 1, 3}, here_).view({2, 3}), 1);
+  for (const Tensor& weight : {Tensor(), tensor(kWeights, here_)}) {
+    for (const double smoothing : {0.0, 0.3}) {
+      for (const LossReduction how : {LossReduction::none, LossReduction::mean, LossReduction::sum}) {
+        for (const std::optional<std::int64_t> ignored : {std::optional<std::int64_t>(), {-100}, {2}}) {
+          const auto of_classes = [&](std::span<const Tensor> in) {
+            return cross_entropy(in[0], t, {weight, ignored, how, smoothing});
+          };
+          EXPECT_EQ(autograd::gradgradcheck(of_classes, std::vector{x.clone().set_requires_grad()}),
+                    "");
+        }
+        const auto of_parts = [&](std::span<const Tensor> in) {
+          return cross_entropy(in[0], in[1], {weight, {}, how, smoothing});
+        };
+        EXPECT_EQ(autograd::gradgradcheck(of_parts, std::vector{x.clone().set_requires_grad(),
+                                                                p.clone().set_requires_grad()}),
+                  "");
+      }
+    }
+  }
 }
 
 TEST_P(ClassLossesOn, WhatIsIgnoredHasNoGradient) {
@@ -165,11 +230,20 @@ TEST_P(ClassLossesOn, GradientsHaveTheDtypeOfTheirOperand) {
 TEST_P(ClassLossesOn, Launches) {
   if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
   const Tensor x = tensor_of(draw({4, 3}, {}, f32, 1), f32, device_).set_requires_grad();
-  const Tensor t = targets(x), w = weights(x);
+  const Tensor t = targets(x), w = weights(x), p = softmax(x.detach(), 1);
+  // Three over the rows; where indices are ignored or weighed the check, and a mean's quotient.
+  EXPECT_EQ(launches([&] { cross_entropy(x, p); }), 3);
   EXPECT_EQ(launches([&] { cross_entropy(x, t); }), 3);
   EXPECT_EQ(launches([&] { cross_entropy(x, t, {.label_smoothing = 0.1}); }), 3);
-  EXPECT_EQ(launches([&] { cross_entropy(x, softmax(x, 1)); }), 6);
-  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.weight = w, .ignore_index = 0}); }), 4);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::none}); }), 3);
+  EXPECT_EQ(launches([&] { cross_entropy(x, t, {.reduction = LossReduction::sum}); }), 3);
+  EXPECT_EQ(
+      launches([&] { cross_entropy(x, t, {.ignore_index = 0, .reduction = LossReduction::sum}); }), 4);
+  EXPECT_EQ(
+      launches([&] { cross_entropy(x, t, {.weight = w, .ignore_index = 0, .label_smoothing = 0.1}); }),
+      5);
+  EXPECT_EQ(launches([&] { nll_loss(x, t); }), 4);
+  EXPECT_EQ(launches([&] { nll_loss(x, t, {.weight = w}); }), 5);
   // The one that it begins with, the classes, the gradient, and its sum with the grad from before.
   EXPECT_EQ(backward_launches([&] { return cross_entropy(x, t); }), 4);
 }

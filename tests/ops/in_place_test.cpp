@@ -7,7 +7,9 @@
 
 #include <tenon/ops.h>
 
+#include "tests/ops/on_device.h"
 #include "tests/ops/sweep.h"
+#include "tests/support/limited_device.h"
 
 namespace tenon::test {
 namespace {
@@ -21,6 +23,7 @@ struct Form {
 };
 
 using Unary = Tensor (*)(const Tensor&);
+using UnaryInPlace = Tensor& (*)(Tensor&);
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
 using BinaryOfNumber = Tensor (*)(const Tensor&, Scalar);
 using BinaryInPlace = Tensor& (*)(Tensor&, const Tensor&);
@@ -40,7 +43,10 @@ Form binary(const char* name, Binary op, BinaryOfNumber of_number, BinaryInPlace
       .in_place = [=](Tensor& x) -> Tensor& { return of_number_in_place(in_place(x, beside(x)), 2); }};
 }
 
-Form of_integers(Form form) {
+Form any(Form form) {
+  return form;
+}
+Form integers(Form form) {
   form.values = {5, 2, 7};
   form.dtype = i32;
   return form;
@@ -54,88 +60,37 @@ Form positive(Form form) {
   return form;
 }
 
-#define TENON_UNARY(op)   \
-  Form {                  \
-    #op, Unary(op), op##_ \
+/// Those in the list of all ops, then those with operands of their own.
+const std::vector<Form> kForms = {
+#define TENON_UNARY(op, values) values({#op, Unary(op), UnaryInPlace(op##_)}),
+#define TENON_BINARY(op, values) values(binary(#op, op, op, op##_, op##_)),
+#define TENON_TEST(op)
+#include "tests/support/elementwise_ops.def"
+#undef TENON_TEST
+#undef TENON_BINARY
+#undef TENON_UNARY
+// `x` is a tensor or a reference to one, which the in-place form writes.
+#define TENON_FORM(name, op, ...)                               \
+  Form {                                                        \
+    name, [](const Tensor& x) { return op(__VA_ARGS__); },      \
+        [](Tensor& x) -> Tensor& { return op##_(__VA_ARGS__); } \
   }
-#define TENON_BINARY(op) binary(#op, op, op, op##_, op##_)
-
-const std::vector<Form> kForms = {TENON_UNARY(neg),
-                                  TENON_UNARY(abs),
-                                  TENON_UNARY(sign),
-                                  TENON_UNARY(square),
-                                  TENON_UNARY(reciprocal),
-                                  TENON_UNARY(floor),
-                                  TENON_UNARY(ceil),
-                                  TENON_UNARY(trunc),
-                                  TENON_UNARY(round),
-                                  TENON_UNARY(frac),
-                                  of_integers(TENON_UNARY(bitwise_not)),
-                                  positive(TENON_UNARY(sqrt)),
-                                  positive(TENON_UNARY(rsqrt)),
-                                  TENON_UNARY(exp),
-                                  TENON_UNARY(exp2),
-                                  TENON_UNARY(expm1),
-                                  positive(TENON_UNARY(log)),
-                                  positive(TENON_UNARY(log2)),
-                                  positive(TENON_UNARY(log10)),
-                                  TENON_UNARY(log1p),
-                                  positive(TENON_UNARY(logit)),
-                                  TENON_UNARY(erf),
-                                  TENON_UNARY(erfc),
-                                  TENON_UNARY(sin),
-                                  TENON_UNARY(cos),
-                                  TENON_UNARY(tan),
-                                  TENON_UNARY(asin),
-                                  TENON_UNARY(acos),
-                                  TENON_UNARY(atan),
-                                  TENON_UNARY(sinh),
-                                  TENON_UNARY(cosh),
-                                  TENON_UNARY(tanh),
-                                  TENON_UNARY(asinh),
-                                  above_one(TENON_UNARY(acosh)),
-                                  TENON_UNARY(atanh),
-                                  TENON_UNARY(sinc),
-                                  TENON_UNARY(deg2rad),
-                                  TENON_UNARY(rad2deg),
-                                  TENON_UNARY(sigmoid),
-                                  TENON_UNARY(logsigmoid),
-                                  TENON_UNARY(relu),
-                                  TENON_UNARY(relu6),
-                                  TENON_UNARY(silu),
-                                  TENON_UNARY(mish),
-                                  TENON_UNARY(selu),
-                                  TENON_UNARY(softsign),
-                                  TENON_UNARY(tanhshrink),
-                                  TENON_UNARY(hardsigmoid),
-                                  TENON_UNARY(hardswish),
-                                  {"clamp", [](const Tensor& x) { return clamp(x, -0.25, 0.5); },
-                                   [](Tensor& x) -> Tensor& { return clamp_(x, -0.25, 0.5); }},
-                                  TENON_BINARY(add),
-                                  TENON_BINARY(sub),
-                                  TENON_BINARY(mul),
-                                  TENON_BINARY(div),
-                                  TENON_BINARY(floor_divide),
-                                  TENON_BINARY(remainder),
-                                  TENON_BINARY(fmod),
-                                  positive(TENON_BINARY(pow)),
-                                  TENON_BINARY(maximum),
-                                  TENON_BINARY(minimum),
-                                  TENON_BINARY(fmax),
-                                  TENON_BINARY(fmin),
-                                  TENON_BINARY(atan2),
-                                  TENON_BINARY(hypot),
-                                  TENON_BINARY(copysign),
-                                  TENON_BINARY(nextafter),
-                                  TENON_BINARY(logaddexp),
-                                  TENON_BINARY(logaddexp2),
-                                  TENON_BINARY(xlogy),
-                                  TENON_BINARY(heaviside),
-                                  of_integers(TENON_BINARY(bitwise_and)),
-                                  of_integers(TENON_BINARY(bitwise_or)),
-                                  of_integers(TENON_BINARY(bitwise_xor)),
-                                  of_integers(TENON_BINARY(bitwise_left_shift)),
-                                  of_integers(TENON_BINARY(bitwise_right_shift))};
+    TENON_FORM("clamp", clamp, x, -0.25, 0.5),
+    TENON_FORM("celu", celu, x, 2),
+    TENON_FORM("threshold", threshold, x, 0.5, -2),
+    TENON_FORM("nan_to_num", nan_to_num, x),
+    TENON_FORM("logit_eps", logit, x, 0.3),
+    TENON_FORM("round_decimals", round, x, 1),
+    TENON_FORM("add_alpha", add, x, beside(x), 3),
+    TENON_FORM("sub_alpha", sub, x, beside(x), 3),
+    integers(TENON_FORM("sub_alpha_of_integers", sub, x, beside(x), 3)),
+    TENON_FORM("div_rounding", div, x, beside(x), Rounding::floor),
+    integers(TENON_FORM("div_rounding_of_integers", div, x, 2, Rounding::trunc)),
+    TENON_FORM("lerp", lerp, x, beside(x), beside(x)),
+    TENON_FORM("lerp_number", lerp, x, beside(x), 0.25),
+    TENON_FORM("addcmul", addcmul, x, beside(x), x, 0.5),
+    TENON_FORM("addcdiv", addcdiv, x, x, beside(x), 0.5)};
+#undef TENON_FORM
 
 void PrintTo(const Form& form, std::ostream* out) {
   *out << form.name;
@@ -177,6 +132,43 @@ TEST_P(InPlace, Form) {
   form_.in_place(z);
   z.sum().backward();
   EXPECT_EQ(reals_of(of_same.grad()).values, reals_of(of_new.grad()).values);
+}
+
+// --- What is kept for backward ---
+
+class InPlaceOn : public OnDevice {
+ protected:
+  /// What an op in place launches that is recorded.
+  std::int64_t launches_of(const std::function<void(Tensor&)>& op) const {
+    const Tensor leaf = ones({3}, {.device = device_, .requires_grad = true});
+    return launches([&] {
+             Tensor x = leaf * 1;
+             op(x);
+           }) -
+           1;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ops, InPlaceOn, testing::ValuesIn(row_devices()), device_test_name);
+
+// A copy of what x was is a launch of its own.
+TEST_P(InPlaceOn, WhatTheSlopesDoNotUseIsNotCopied) {
+  if (!takes_whole_programs(device_)) GTEST_SKIP() << "not of whole programs";
+  const Tensor y = full({3}, 2.0, here_), learnt = y.clone().set_requires_grad();
+  const std::vector<std::function<void(Tensor&)>> without = {
+      [](Tensor& x) { neg_(x); },         [](Tensor& x) { add_(x, 2); },
+      [&](Tensor& x) { add_(x, y); },     [&](Tensor& x) { add_(x, learnt); },
+      [&](Tensor& x) { sub_(x, y); },     [](Tensor& x) { mul_(x, 2); },
+      [&](Tensor& x) { mul_(x, y); },     [&](Tensor& x) { div_(x, y); },
+      [](Tensor& x) { div_(x, 2); },      [](Tensor& x) { floor_(x); },
+      [](Tensor& x) { deg2rad_(x); },     [](Tensor& x) { sign_(x); },
+      [&](Tensor& x) { x += y; },         [](Tensor& x) { x *= 3; },
+      [](Tensor& x) { heaviside_(x, 1); }};
+  for (std::size_t i = 0; i < without.size(); ++i) EXPECT_EQ(launches_of(without[i]), 1) << i;
+  const std::vector<std::function<void(Tensor&)>> with = {
+      [](Tensor& x) { square_(x); },       [](Tensor& x) { exp_(x); },
+      [&](Tensor& x) { mul_(x, learnt); }, [&](Tensor& x) { div_(x, learnt); },
+      [](Tensor& x) { pow_(x, 3); },       [&](Tensor& x) { hypot_(x, y); }};
+  for (std::size_t i = 0; i < with.size(); ++i) EXPECT_EQ(launches_of(with[i]), 2) << i;
 }
 
 }  // namespace

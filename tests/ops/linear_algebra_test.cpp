@@ -100,6 +100,25 @@ const std::vector<Row> kRows = {
      .op = [](const auto& x) { return trace(x[0]); },
      .oracle = [](const auto& x) { return Reals{{}, {x[0].values[0] + x[0].values[4]}}; },
      .shapes = {{{2, 3}}}},
+    row(
+        "trace_of_matrices", [](const auto& x) { return trace(x[0].transpose(1, 2)); }, {"bii"}, "b",
+        {{2, 3, 3}}, kNumbers),
+    {.name = "matrix_power",
+     .op = [](const auto& x) { return matrix_power(x[0], 3); },
+     .oracle =
+         [](const auto& x) { return contracted({"bij", "bjk", "bkl"}, "bil", {x[0], x[0], x[0]}); },
+     .shapes = {{{2, 2, 2}}, {{0, 2, 2}}},
+     .dtypes = kWide,
+     .values = kSmall,
+     .tolerance = 16},
+    {.name = "addbmm",
+     .op = [](const auto& x) { return addbmm(x[0], x[1], x[2], {.beta = 2, .alpha = 3}); },
+     .oracle =
+         [](const auto& x) { return plus(contracted({"bik", "bkj"}, "ij", {x[1], x[2]}), x[0], 2, 3); },
+     .shapes = {{{2}, {2, 2, 1}, {2, 1, 2}}, {{2, 2}, {0, 2, 3}, {0, 3, 2}}},
+     .dtypes = kWide,
+     .values = kSmall,
+     .tolerance = 8},
     {.name = "addmm",
      .op = [](const auto& x) { return addmm(x[0], x[1], x[2], {.beta = 2, .alpha = 3}); },
      .oracle =
@@ -194,6 +213,8 @@ TEST_P(LinearAlgebraOn, OverNothing) {
   EXPECT_EQ(einsum("ij,jk", {x, y}).to_vector<float>(), std::vector<float>(6));
   EXPECT_EQ(einsum("ij->i", {x}).to_vector<float>(), std::vector<float>(2));
   EXPECT_EQ(trace(zeros({0, 0}, here_)).item<float>(), 0);
+  EXPECT_EQ(trace(ones({2, 3}, here_), 5).item<float>(), 0);
+  EXPECT_EQ(matrix_power(zeros({0, 0}, here_), 3).shape(), (Shape{0, 0}));
   EXPECT_EQ(dot(zeros({0}, here_), zeros({0}, here_)).item<float>(), 0);
   EXPECT_EQ(kron(x, ones({2}, here_)).shape(), (Shape{2, 0}));
 }
@@ -226,7 +247,7 @@ TEST_P(LinearAlgebraOn, RefusesWhatDoesNotFit) {
             invalid_argument("[vecdot] dimension 1 is out of range for a tensor of 1 dimensions"));
   EXPECT_EQ(thrown([&] { cross(m, m, 0); }),
             invalid_argument("[cross] dimension 0 of (2, 3) has not extent 3"));
-  EXPECT_EQ(thrown([&] { trace(v); }), invalid_argument("[trace] takes a matrix, not (3,)"));
+  EXPECT_EQ(thrown([&] { trace(v); }), invalid_argument("[trace] (3,) is no matrix"));
   EXPECT_EQ(thrown([&] { matrix_transpose(v); }),
             invalid_argument("[matrix_transpose] (3,) is no matrix"));
   EXPECT_EQ(thrown([&] { kron(zeros({1, 1, 1, 1, 1}, here_), v); }),
@@ -253,6 +274,18 @@ TEST_P(LinearAlgebraOn, RefusesScaledProductsThatDoNotFit) {
             invalid_argument("[addmm] alpha is 0.5, which i32 does not hold"));
   EXPECT_EQ(thrown([&] { baddbmm(m, m, m); }),
             invalid_argument("[baddbmm] takes 3-D operands, not (2, 2) x (2, 2)"));
+  EXPECT_EQ(thrown([&] { addbmm(m, m, m); }),
+            invalid_argument("[addbmm] takes 3-D operands, not (2, 2) x (2, 2)"));
+  const Tensor b = zeros({1, 2, 2}, here_);
+  EXPECT_EQ(thrown([&] { addbmm(m, b, zeros({3, 2, 2}, here_)); }),
+            invalid_argument("[addbmm] batches differ: (1, 2, 2) x (3, 2, 2)"));
+  EXPECT_EQ(thrown([&] { addbmm(m, b, zeros({1, 3, 2}, here_)); }),
+            invalid_argument("[addbmm] inner dimensions differ: (1, 2, 2) x (1, 3, 2)"));
+  EXPECT_EQ(thrown([&] { matrix_power(zeros({2, 3}, here_), 2); }),
+            invalid_argument("[matrix_power] (2, 3) is no square matrix"));
+  EXPECT_EQ(thrown([&] { matrix_power(m, -1); }),
+            (Thrown{ErrorKind::Unsupported,
+                    "[matrix_power] the power -1 asks for an inverse, which is not there"}));
   EXPECT_EQ(thrown([&] { baddbmm(m, zeros({1, 2, 2}, here_), zeros({3, 2, 2}, here_)); }),
             invalid_argument("[baddbmm] batches differ: (1, 2, 2) x (3, 2, 2)"));
 }

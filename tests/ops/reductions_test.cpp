@@ -112,6 +112,22 @@ Fold with_dims(F f) {
   return [f](const Tensor& x, const Dims& dims, bool keepdim) { return f(x, dims, keepdim); };
 }
 
+/// Of the rows of x (variables, observations); a number of one.
+Reals covariances(const Reals& x) {
+  const std::int64_t rows = x.shape[0], n = x.shape[1];
+  const auto row = [&](std::int64_t i) {
+    return Group(x.values.begin() + i * n, x.values.begin() + (i + 1) * n);
+  };
+  Reals y{rows == 1 ? Shape{} : Shape{rows, rows}, {}};
+  for (const Dims& at : coordinates({rows, rows})) {
+    const Group a = row(at[0]), b = row(at[1]);
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_of(a)) * (b[i] - mean_of(b));
+    y.values.push_back(sum / static_cast<double>(n - 1));
+  }
+  return y;
+}
+
 const std::vector<Row> kRows = {
     {.name = "sum",
      .op = [](const auto& x) { return sum(x[0], {0, 2}, true); },
@@ -235,6 +251,25 @@ const std::vector<Row> kRows = {
     norm_row("norm_minus_1", -1),
     norm_row("norm_inf", kInf),
     norm_row("norm_minus_inf", -kInf),
+    {.name = "cov",
+     .op = [](const auto& x) { return cov(x[0]); },
+     .oracle = [](const auto& x) { return covariances(x[0]); },
+     .shapes = {{{2, 4}}, {{1, 3}}, {{0, 2}}},
+     .dtypes = kNumbers,
+     .tolerance = 16},
+    {.name = "corrcoef",
+     .op = [](const auto& x) { return corrcoef(x[0]); },
+     .oracle =
+         [](const auto& x) {
+           const Reals c = covariances(x[0]);
+           Reals y = c;
+           const auto n = static_cast<std::size_t>(x[0].shape[0]);
+           for (std::size_t i = 0; i < n * n; ++i)
+             y.values[i] /= std::sqrt(c.values[i / n * (n + 1)] * c.values[i % n * (n + 1)]);
+           return y;
+         },
+     .shapes = {{{3, 4}}},
+     .tolerance = 16},
     {.name = "cdist",
      .op = [](const auto& x) { return cdist(x[0], x[1]); },
      .oracle =
@@ -367,6 +402,14 @@ TEST_P(ReductionsOn, RefusesWhatCannotBe) {
   EXPECT_EQ(thrown([&] { norm(x, kNan); }), invalid_argument("[norm] the order is NaN"));
   EXPECT_EQ(thrown([&] { norm(zeros({0}, here_), kInf); }),
             invalid_argument("[norm] (0,) has no elements along dimension 0"));
+  EXPECT_EQ(thrown([&] { cov(zeros({1, 2, 3}, here_)); }),
+            invalid_argument("[cov] x is (1, 2, 3), not (variables, observations)"));
+  EXPECT_EQ(thrown([&] { corrcoef(zeros({1, 2, 3}, here_)); }),
+            invalid_argument("[corrcoef] x is (1, 2, 3), not (variables, observations)"));
+  EXPECT_EQ(thrown([&] { cov(x, {.aweights = zeros({2}, here_)}); }),
+            invalid_argument("[cov] weights (2,) are not one for each of 3 observations"));
+  EXPECT_EQ(thrown([&] { cov(x, {.fweights = zeros({3}, here_)}); }),
+            invalid_argument("[cov] fweights are f32, not integers; aweights may be any numbers"));
   EXPECT_EQ(thrown([&] { cdist(x, zeros({3, 2}, here_)); }),
             invalid_argument("[cdist] (2, 3) and (3, 2) are not (..., P, M) and (..., R, M)"));
   EXPECT_EQ(thrown([&] { max(x, 2); }),

@@ -306,5 +306,14 @@ TEST_P(ScansOnDevices, DifferencesOfOtherDTypes) {
   expect_equals(trapezoid(tensor({1, 2, 3}, here_)), Array<float>{{}, {4}});
 }
 
+TEST_P(ScansOnDevices, IntegralsOfSmallIntegersDoNotWrap) {
+  const Tensor y = tensor(std::vector<std::uint8_t>{200, 200, 200}, here_);
+  const Tensor x = tensor(std::vector<std::uint8_t>{250, 100, 0}, here_);
+  expect_equals(trapezoid(y), Array<float>{{}, {400}});
+  expect_equals(trapezoid(y, x), Array<float>{{}, {-50000}});
+  expect_equals(cumulative_trapezoid(y), Array<float>{{2}, {200, 400}});
+  expect_equals(cumulative_trapezoid(y, x), Array<float>{{2}, {-30000, -50000}});
+}
+
 }  // namespace
 }  // namespace tenon::test

@@ -3,11 +3,13 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <tenon/ops.h>
 
 #include "tests/figures/sort.h"
 #include "tests/ops/lines.h"
+#include "tests/support/thrown.h"
 
 namespace tenon::test {
 namespace {
@@ -46,6 +48,30 @@ Reals each(const Reals& x, F f) {
   return y;
 }
 
+/// The element that stands most often in a line, of several the least.
+Line most_frequent(Line x) {
+  std::sort(x.begin(), x.end());
+  const auto count = [&](double value) { return std::count(x.begin(), x.end(), value); };
+  return {
+      *std::max_element(x.begin(), x.end(), [&](double a, double b) { return count(a) < count(b); })};
+}
+
+/// Without dimension 1, which has extent 1.
+Reals in_one(Reals x) {
+  x.shape.erase(1);
+  return x;
+}
+
+/// The distinct rows of a matrix, in order.
+Reals distinct_rows(const Reals& x) {
+  const std::int64_t width = x.shape[1];
+  std::set<Line> rows;
+  for (auto row = x.values.begin(); row != x.values.end(); row += width) rows.emplace(row, row + width);
+  Reals y{{static_cast<std::int64_t>(rows.size()), width}, {}};
+  for (const Line& row : rows) y.values.insert(y.values.end(), row.begin(), row.end());
+  return y;
+}
+
 const std::vector<Row> kRows = {
     {.name = "searchsorted",
      .op = [](const auto& x) { return searchsorted(sort(x[0]).values, x[1]); },
@@ -80,6 +106,30 @@ const std::vector<Row> kRows = {
            return y;
          },
      .shapes = {{{2, 3, 6}, {2, 3, 2}}},
+     .gradient = false},
+    {.name = "searchsorted_by_a_sorter",
+     .op = [](const auto& x) { return searchsorted(x[0], x[1], false, argsort(x[0])); },
+     .oracle =
+         [](const auto& x) {
+           return each(x[1], [&](double value) { return count_before(x[0].values, value, false); });
+         },
+     .shapes = {{{9}, {3, 4}}, {{0}, {2}}},
+     .dtypes = kAllDTypes,
+     .values = {.edges = true},
+     .gradient = false},
+    {.name = "mode",
+     .op = [](const auto& x) { return mode(x[0], 1).values; },
+     .oracle = [](const auto& x) { return in_one(along(x[0], 1, most_frequent)); },
+     .shapes = {{{3, 7, 2}}, {{0, 2}}},
+     .dtypes = kNumbers,
+     .values = {.low = -2, .high = 2},
+     .second = false},
+    {.name = "unique_rows",
+     .op = [](const auto& x) { return unique(x[0], {.dim = 0}).values; },
+     .oracle = [](const auto& x) { return distinct_rows(x[0]); },
+     .shapes = {{{9, 3}}, {{1, 2}}, {{0, 2}}},
+     .dtypes = kAllDTypes,
+     .values = {.low = 0, .high = 1},
      .gradient = false},
     {.name = "isin",
      .op = [](const auto& x) { return isin(x[0], x[1]); },
@@ -219,6 +269,53 @@ TEST_P(SearchingOnDevices, RunsOfEqualElements) {
   expect_equals(runs.counts, Array<std::int64_t>{{5}, {1, 2, 1, 1, 1}});
   EXPECT_EQ(unique_consecutive(ones({1000}, here_), {.counts = true}).counts.item<std::int64_t>(),
             1000);
+}
+
+TEST_P(SearchingOnDevices, DistinctSlices) {
+  const Tensor x = tensor({{2.0, 1.0, 2.0, kNan, kNan}, {0.0, 3.0, -0.0, 1.0, 1.0}}, here_);
+  const Unique all = unique(x, {.indices = true, .inverse = true, .counts = true, .dim = -1});
+  expect_equals(all.values, Array<float>{{2, 4}, {1, 2, NAN, NAN, 3, 0, 1, 1}});
+  expect_equals(all.indices, Array<std::int64_t>{{4}, {1, 0, 3, 4}});
+  expect_equals(all.inverse, Array<std::int64_t>{{5}, {1, 0, 1, 2, 3}});
+  expect_equals(all.counts, Array<std::int64_t>{{4}, {1, 2, 1, 1}});
+  const Tensor rows = tensor({{1, 2}, {1, 2}, {1, 3}, {1, 2}}, here_);
+  const Unique runs = unique_consecutive(rows, {.inverse = true, .counts = true, .dim = 0});
+  expect_equals(runs.values, Array<std::int64_t>{{3, 2}, {1, 2, 1, 3, 1, 2}});
+  expect_equals(runs.inverse, Array<std::int64_t>{{4}, {0, 0, 1, 2}});
+  expect_equals(runs.counts, Array<std::int64_t>{{3}, {2, 1, 1}});
+}
+
+TEST_P(SearchingOnDevices, SlicesOfNothing) {
+  const Unique none = unique(zeros({3, 0}, here_), {.indices = true, .inverse = true, .dim = 1});
+  EXPECT_EQ(none.values.shape(), (Shape{3, 0}));
+  EXPECT_EQ(none.inverse.shape(), (Shape{0}));
+  const Unique same = unique(zeros({3, 0}, here_), {.counts = true, .dim = 0});
+  EXPECT_EQ(same.values.shape(), (Shape{1, 0}));
+  expect_equals(same.counts, Array<std::int64_t>{{1}, {3}});
+  EXPECT_EQ(thrown([&] { unique(same.values, {.dim = 2}); }),
+            invalid_argument("[unique] dimension 2 is out of range for a tensor of 2 dimensions"));
+}
+
+TEST_P(SearchingOnDevices, WhereTheMostFrequentStandsLast) {
+  const Tensor x = tensor({{3, 1, 3, 1, 2}, {5, 4, 3, 2, 1}}, here_);
+  const ValuesAndIndices found = mode(x, -1, true);
+  expect_equals(found.values, Array<std::int64_t>{{2, 1}, {1, 1}});
+  expect_equals(found.indices, Array<std::int64_t>{{2, 1}, {3, 4}});
+  const ValuesAndIndices number = mode(tensor(2.5, here_), 0, true);
+  EXPECT_EQ(number.values.item<float>(), 2.5f);
+  EXPECT_EQ(number.indices.item<std::int64_t>(), 0);
+  expect_equals(mode(tensor({kNan, 1.0, kNan}, here_)).values, Array<float>{{}, {NAN}});
+  EXPECT_EQ(thrown([&] { mode(zeros({2, 0}, here_)); }),
+            invalid_argument("[mode] (2, 0) has no elements along dimension 1"));
+}
+
+TEST_P(SearchingOnDevices, ASorterFitsWhatItSorts) {
+  const Tensor x = tensor({{3, 1, 2}, {6, 4, 5}}, here_), values = tensor({{2}, {7}}, here_);
+  expect_equals(searchsorted(x, values, true, argsort(x)), Array<std::int64_t>{{2, 1}, {2, 3}});
+  EXPECT_EQ(thrown([&] { searchsorted(x, values, false, values); }),
+            invalid_argument("[searchsorted] the sorter is (2, 1), the elements are (2, 3)"));
+  EXPECT_EQ(thrown([&] { searchsorted(x, values, false, x.to(f32)); }),
+            invalid_argument("[searchsorted] indices are integers, not f32"));
 }
 
 TEST_P(SearchingOnDevices, WeightsAreAddedUp) {

@@ -178,16 +178,6 @@ void check_gradients(const Row& row, Device device, const std::vector<Shape>& sh
   if (row.second) check_second_order(row, device, reals, layout);
 }
 
-/// Runs `check` as far as it goes without a dtype that the device does not store.
-template <class F>
-void where_stored(F check) {
-  try {
-    check();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(" does not store ") == std::string::npos) throw;
-  }
-}
-
 }  // namespace
 
 Reals reals_of(const Tensor& x) {

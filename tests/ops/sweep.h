@@ -50,6 +50,16 @@ Tensor tensor_of(const Reals& values, DType dtype, Device device, Layout layout 
 /// Seeded operands.
 Reals draw(const Shape& shape, const Values& values, DType dtype, std::uint64_t seed);
 
+/// Runs `check` as far as it goes without a dtype that the device does not store.
+template <class F>
+void where_stored(F check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    if (std::string(error.what()).find(" does not store ") == std::string::npos) throw;
+  }
+}
+
 /// The first device of each plugin: the others' kernels are the same.
 std::vector<std::string> row_devices();
 /// A row on a device.

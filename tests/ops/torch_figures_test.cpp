@@ -1,5 +1,5 @@
-// What PyTorch gives, and the gradients it gives, for reductions, composites and einsum: figures that
-// tests/figures/*.py made.
+// What PyTorch gives, and the gradients it gives, for reductions, composites, einsum and reducing
+// scatters: figures that tests/figures/*.py made.
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -76,7 +76,7 @@ class TorchFigures : public testing::TestWithParam<std::string> {
     for (const DType dtype : {f32, f64}) {
       for (const auto& [name, figure] : all.items()) {
         SCOPED_TRACE(name + ' ' + std::string(tenon::name(dtype)));
-        check(figure, op_for(name), dtype, device(GetParam()));
+        where_stored([&] { check(figure, op_for(name), dtype, device(GetParam())); });
       }
     }
   }
@@ -121,6 +121,9 @@ TEST_P(TorchFigures, Einsum) {
 Tensor target(const Tensor& x) {
   return tensor({3, 0, 4, 0}, {.dtype = i32, .device = x.device()});
 }
+Tensor target_with_ignored(const Tensor& x) {
+  return tensor({3, -100, 4, 0}, {.dtype = i32, .device = x.device()});
+}
 Tensor weight(const Tensor& x) {
   return tensor({0.5, 1.0, 2.0, 0.25, 1.5}, {.dtype = x.dtype(), .device = x.device()});
 }
@@ -158,35 +161,112 @@ const std::map<std::string, Op> kComposites = {
      }},
 };
 
-/// "cross_entropy mean 0.3 weighted 0" and the like are by their words.
+/// "cross_entropy mean 0.3 weighted 0", "nll_loss sum plain default" and the like are by their words.
 Op composite(const std::string& name) {
   if (const auto found = kComposites.find(name); found != kComposites.end()) return found->second;
-  const LossReduction how = reduction_in(name);
-  if (name.starts_with("nll_loss")) {
-    return [=](const Tensors& x) {
-      return nll_loss(x[0], target(x[0]),
-                      {.weight = weight(x[0]), .ignore_index = 4, .reduction = how});
-    };
-  }
-  if (name.starts_with("cross_entropy of probabilities")) {
-    return [=](const Tensors& x) {
-      return cross_entropy(x[0], x[1],
-                           {.weight = weight(x[0]), .reduction = how, .label_smoothing = 0.2});
-    };
-  }
-  CrossEntropyOptions options{.reduction = how};
-  if (name.find("0.3") != std::string::npos) options.label_smoothing = 0.3;
+  const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
+  CrossEntropyOptions options{.reduction = reduction_in(name), .label_smoothing = has("0.3") ? 0.3 : 0};
   if (name.ends_with(" 0")) options.ignore_index = 0;
-  const bool weighted = name.find("weighted") != std::string::npos;
-  return [=](const Tensors& x) {
+  if (has("default")) options.ignore_index = -100;
+  return [options, is_nll = has("nll_loss"), of_parts = has("probabilities"),
+          is_weighted = has("weighted"), is_ignored = has("default")](const Tensors& x) {
     CrossEntropyOptions own = options;
-    if (weighted) own.weight = weight(x[0]);
-    return cross_entropy(x[0], target(x[0]), own);
+    if (is_weighted) own.weight = weight(x[0]);
+    const Tensor t = of_parts ? x[1] : is_ignored ? target_with_ignored(x[0]) : target(x[0]);
+    if (is_nll) return nll_loss(x[0], t, {own.weight, own.ignore_index.value_or(-100), own.reduction});
+    return cross_entropy(x[0], t, own);
   };
 }
 
 TEST_P(TorchFigures, Composites) {
   check_all("composite", composite);
+}
+
+Tensor places(const Tensor& x, const Shape& shape, const std::vector<std::int64_t>& values) {
+  return from_values(std::span(values), shape, {.dtype = i32, .device = x.device()});
+}
+/// Of scatters along dimension 1 of (3, 4).
+Tensor along(const Tensor& x) {
+  return places(x, {3, 5}, {0, 3, 0, 1, 3, 2, 2, 2, 2, 0, 1, 0, 1, 3, 1});
+}
+Tensor many(const Tensor& x) {
+  return places(x, {4}, {1, 0, 2, 3});
+}
+
+const std::map<std::string, Op> kForms = {
+    {"scatter_reduce prod zeros",
+     [](const auto& x) { return scatter_reduce(x[0], 1, along(x[0]), x[1], Reduce::prod); }},
+    {"scatter_reduce mean whole",
+     [](const auto& x) {
+       return scatter_reduce(x[0].to(i32), 1, along(x[0]), x[1].to(i32), Reduce::mean);
+     }},
+    {"put accumulate",
+     [](const auto& x) { return put(x[0], places(x[0], {2, 2}, {11, 0, 5, 11}), x[1], true); }},
+    {"masked_scatter",
+     [](const auto& x) { return masked_scatter(x[0], along(x[0]).slice(1, {.stop = 4}) > 1, x[1]); }},
+    {"diag", [](const auto& x) { return diag(x[0], 1); }},
+    {"diag of a line", [](const auto& x) { return diag(x[0], -1); }},
+    {"diag_embed", [](const auto& x) { return diag_embed(x[0], 1, 0, 2); }},
+    {"diagflat", [](const auto& x) { return diagflat(x[0], -2); }},
+    {"diagonal_scatter", [](const auto& x) { return diagonal_scatter(x[0], x[1], -1); }},
+    {"block_diag", [](const auto& x) { return block_diag(x); }},
+    {"cartesian_prod", [](const auto& x) { return cartesian_prod(x); }},
+    {"vander", [](const auto& x) { return vander(x[0]); }},
+    {"vander rising", [](const auto& x) { return vander(x[0], 3, true); }},
+    {"addbmm", [](const auto& x) { return addbmm(x[0], x[1], x[2], {.beta = 0.5, .alpha = 2}); }},
+    {"cov", [](const auto& x) { return cov(x[0]); }},
+    {"cov 0", [](const auto& x) { return cov(x[0], {.correction = 0}); }},
+    {"cov counted", [](const auto& x) { return cov(x[0], {.fweights = many(x[0])}); }},
+    {"cov weighted",
+     [](const auto& x) {
+       return cov(x[0], {.correction = 2, .fweights = many(x[0]), .aweights = x[1]});
+     }},
+    {"cov of one", [](const auto& x) { return cov(x[0]); }},
+    {"corrcoef", [](const auto& x) { return corrcoef(x[0]); }},
+    {"corrcoef of one", [](const auto& x) { return corrcoef(x[0]); }},
+    {"mode", [](const auto& x) { return mode(x[0], 1).values; }},
+    {"mode places", [](const auto& x) { return mode(x[0], 0).indices; }},
+    {"tril_indices", [](const auto& x) { return tril_indices(4, 3, -1, {.device = x[0].device()}); }},
+    {"triu_indices", [](const auto& x) { return triu_indices(3, 4, 1, {.device = x[0].device()}); }},
+};
+
+/// "unique counts 1" and the like.
+Tensor distinct(const std::string& name, const Tensor& x) {
+  const UniqueOptions options{.inverse = true, .counts = true, .dim = name.back() - '0'};
+  const Unique all = name.starts_with("unique") ? unique(x, options) : unique_consecutive(x, options);
+  if (name.find("values") != std::string::npos) return all.values;
+  return name.find("inverse") != std::string::npos ? all.inverse : all.counts;
+}
+
+/// "scatter_reduce prod True" and the like are by their words.
+Op form(const std::string& name) {
+  if (const auto found = kForms.find(name); found != kForms.end()) return found->second;
+  const auto space = name.find(' ');
+  const std::string kind = name.substr(0, space),
+                    word = name.substr(space + 1, name.rfind(' ') - space - 1);
+  if (kind == "matrix_power") {
+    return [n = std::stoi(name.substr(space))](const Tensors& x) { return matrix_power(x[0], n); };
+  }
+  if (kind == "unique" || kind == "consecutive") {
+    return [name](const Tensors& x) { return distinct(name, x[0]); };
+  }
+  const std::map<std::string, Reduce> ways = {{"sum", Reduce::sum},
+                                              {"prod", Reduce::prod},
+                                              {"mean", Reduce::mean},
+                                              {"amax", Reduce::amax},
+                                              {"amin", Reduce::amin}};
+  const Reduce how = ways.at(word);
+  const bool self = name.ends_with("True");
+  if (kind == "scatter_reduce") {
+    return [=](const Tensors& x) { return scatter_reduce(x[0], 1, along(x[0]), x[1], how, self); };
+  }
+  return [=](const Tensors& x) {
+    return index_reduce(x[0], 1, places(x[0], {4}, {1, 3, 1, 1}), x[1], how, self);
+  };
+}
+
+TEST_P(TorchFigures, Forms) {
+  check_all("forms", form);
 }
 
 }  // namespace

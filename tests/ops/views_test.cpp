@@ -326,8 +326,9 @@ TEST(ViewsRefuse, WhatDoesNotFit) {
   refused([&] { x.narrow(1, 2, 2); }, "[narrow] 2 elements from 2 on are out of range for extent 3");
   refused([&] { x.narrow(1, -4, 1); }, "[narrow] 1 elements from -4 on are out of range for extent 3");
   refused([&] { x.narrow(1, 0, -1); }, "[narrow] -1 elements from 0 on are out of range for extent 3");
-  refused([&] { x.expand({-1, 2, 3, 4}); }, "[shape] (-1, 2, 3, 4) has a negative extent");
-  refused([&] { x.squeeze({0, 1}); }, "[squeeze] dimension 0 of (2, 3, 4) has not extent 1");
+  refused([&] { x.expand({-1, 2, 3, 4}); }, "[expand] (-1, 2, 3, 4) has a negative extent");
+  refused([&] { x.squeeze({0, 3}); },
+          "[squeeze] dimension 3 is out of range for a tensor of 3 dimensions");
   refused([&] { x.diagonal(0, 1, -2); }, "[diagonal] dimensions 1 and -2 are the same");
   refused([&] { x.diagonal(0, 0, 3); },
           "[diagonal] dimension 3 is out of range for a tensor of 3 dimensions");
@@ -335,7 +336,7 @@ TEST(ViewsRefuse, WhatDoesNotFit) {
   refused([&] { x.unfold(1, 0, 1); }, "[unfold] windows of 0 elements don't fit extent 3");
   refused([&] { x.unfold(1, 2, 0); }, "[unfold] the step is 0, must be at least 1");
   refused([&] { zeros({1, 1, 1, 1, 1, 1, 1, 1}).unfold(0, 1, 1); },
-          "[shape] 9 dimensions, the most is 8");
+          "[unfold] 9 dimensions, the most is 8");
   refused([&] { x.split(0); }, "[split] the length is 0, must be at least 1");
   refused([&] { x.split({1, 2}, 2); }, "[split] the lengths (1, 2) don't add up to extent 4");
   refused([&] { x.split({5, -1}, 2); }, "[split] the lengths (5, -1) don't add up to extent 4");

@@ -19,6 +19,12 @@ inline bool takes_whole_programs(Device device) {
   return info.max_instructions >= TENON_MAX_INSTRUCTIONS && info.opcodes != 0;
 }
 
+/// Whether both have the same opcodes, none made of others: what the devices of this tree then compute
+/// has the same bits.
+inline bool compute_alike(Device a, Device b) {
+  return a.state().limits().opcodes == b.state().limits().opcodes;
+}
+
 /// Opened beside the device `of` of the same plugin; closed with this, when no tensor of it may be
 /// left.
 class LimitedDevice {

@@ -21,6 +21,16 @@ void add_common(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "no progress and no table");
 }
 
+void check_apart(const std::string& option, const std::string& target,
+                 const std::vector<std::string>& inputs) {
+  std::error_code missing;
+  for (const std::string& input : inputs) {
+    if (std::filesystem::is_regular_file(target, missing) &&
+        std::filesystem::equivalent(target, input, missing))
+      throw UsageError(fmt::format("{}: {} is read, and would be lost; name another", option, target));
+  }
+}
+
 void add_data_options(CLI::App& app, std::string& data, recipes::Missing& missing,
                       std::optional<bool>& header) {
   app.add_option("--data", data, "a CSV file")->type_name("FILE")->required();

@@ -50,6 +50,10 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, E& value, const 
       ->default_str(recipes::name(value));
 }
 
+/// UsageError where what is written to `target`, which `option` names, would replace what is read.
+void check_apart(const std::string& option, const std::string& target,
+                 const std::vector<std::string>& inputs);
+
 /// --data, --missing and --header.
 void add_data_options(CLI::App& app, std::string& data, recipes::Missing& missing,
                       std::optional<bool>& header);

@@ -22,6 +22,7 @@ struct EvalCommand {
   CommonOptions common;
 
   int run() {
+    check_apart("--json", common.json, {eval.data, eval.model});
     check_target(common.json);
     load_plugins(common.plugins);
     eval.device = common.device;

@@ -25,8 +25,10 @@ struct PredictCommand {
   int run() {
     if (output == "-" && common.json == "-")
       throw UsageError("--output and --json can't both be standard output");
-    check_target(output);
-    check_target(common.json);
+    for (const auto& [option, file] : {std::pair("--output", output), {"--json", common.json}}) {
+      check_apart(option, file, {predict.data, predict.model});
+      check_target(file);
+    }
     load_plugins(common.plugins);
     predict.device = common.device;
     const recipes::PredictResult result = recipes::predict(predict);

@@ -21,7 +21,7 @@ constexpr const char* kExamples =
     "Numbers are standardised by the training rows; a column of text becomes one feature for each of\n"
     "its values. Ctrl-C ends after the batch and saves; the same command with --resume FILE goes on "
     "from\n"
-    "there, bit for bit.";
+    "there, bit for bit. With more --epochs the schedule from there on is that of their new number.";
 
 struct TrainCommand {
   recipes::TrainOptions train;
@@ -85,6 +85,8 @@ struct TrainCommand {
 
   int run() {
     check_usage();
+    check_apart("--save", train.save, {train.data});
+    check_apart("--json", common.json, {train.data, train.resume});
     check_target(common.json);
     load_plugins(common.plugins);
     train.device = common.device;

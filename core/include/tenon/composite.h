@@ -33,22 +33,25 @@ Tensor cosine_similarity(const Tensor& x, const Tensor& y, int dim = 1, double e
 enum class LossReduction { none, mean, sum };
 
 struct NllLossOptions {
-  Tensor weight = {};                             ///< of each class; the mean is a weighted one
-  std::optional<std::int64_t> ignore_index = {};  ///< a target that counts as none
+  Tensor weight = {};                ///< of each class; the mean is a weighted one
+  std::int64_t ignore_index = -100;  ///< a target that counts as none
   LossReduction reduction = LossReduction::mean;
 };
 /// -weight[t] · x[t] of log-probabilities x, (N, C, ...) or (C,), at classes `target`, (N, ...) or ().
+/// The mean is over the weights of what counts. A target that is no class is InvalidArgument, when an
+/// index is (tenon/index.h); none counts from the end.
 Tensor nll_loss(const Tensor& x, const Tensor& target, const NllLossOptions& options = {});
 
 struct CrossEntropyOptions {
   Tensor weight = {};
-  std::optional<std::int64_t> ignore_index = {};  ///< of class indices
+  std::optional<std::int64_t> ignore_index = {};  ///< of class indices; PyTorch's is -100
   LossReduction reduction = LossReduction::mean;
   double label_smoothing = 0;  ///< 0 .. 1: so much of each target is spread over all classes
 };
 /// -Σ weight · target · log softmax(x) over the classes of x, (N, C, ...) or (C,). The target is class
 /// indices, (N, ...) or (), or probabilities of x's shape. With weights or an ignore_index the mean of
-/// indices is over the weights of what counts. An index out of range gives NaN.
+/// indices is over the weights of what counts, and a target that is no class is an error, as nll_loss
+/// has it. Without either it gives NaN, and the mean is over rows: three launches, not five.
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
 
 /// x with each element 0 with probability p, the others divided by 1 - p; x itself unless `training`.

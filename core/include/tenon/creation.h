@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -27,24 +28,29 @@ Tensor ones_like(const Tensor& x, TensorOptions options = {});
 /// start, start + step .. before stop: ceil((stop - start) / step) elements, none where that is
 /// negative. i64 where all three are integers, else the default dtype; floating ones are computed in
 /// the dtype, f32 for the 16-bit ones. InvalidArgument where an integer dtype can't count them.
-Tensor arange(Scalar start, Scalar stop, Scalar step = 1, TensorOptions options = {});
+Tensor arange(Scalar start, Scalar stop, Scalar step, TensorOptions options = {});
+Tensor arange(Scalar start, Scalar stop, TensorOptions options = {});
 /// 0, 1 .. before stop.
 Tensor arange(Scalar stop, TensorOptions options = {});
 /// `count` numbers in equal steps from start to stop, which is the last, or not reached without
-/// `endpoint`; of a floating dtype.
+/// `endpoint`. Of an integer dtype start and stop are truncated, then the numbers, which are computed
+/// in f64.
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {},
                 bool endpoint = true);
-/// base to the power of each of linspace's.
+/// base to the power of each of linspace's; of a floating dtype.
 Tensor logspace(double start, double stop, std::int64_t count, double base = 10,
                 TensorOptions options = {});
 /// (n, m), or (n, n): 1 on diagonal k, counted to the right, and 0 elsewhere.
-Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k = 0,
-           TensorOptions options = {});
+Tensor eye(std::int64_t n, std::optional<std::int64_t> m, std::int64_t k, TensorOptions options = {});
+Tensor eye(std::int64_t n, std::int64_t m, TensorOptions options = {});
 Tensor eye(std::int64_t n, TensorOptions options = {});
 /// The matrices in the last two dimensions up to diagonal k, and 0 to the right of it; differentiable.
 Tensor tril(const Tensor& x, std::int64_t k = 0);
 /// From diagonal k on, and 0 to the left of it.
 Tensor triu(const Tensor& x, std::int64_t k = 0);
+/// Written over x; recorded.
+Tensor& tril_(Tensor& x, std::int64_t k = 0);
+Tensor& triu_(Tensor& x, std::int64_t k = 0);
 
 /// Which of the first two dimensions belongs to the first axis: ij the first, as of matrices; xy the
 /// second, as of pictures.
@@ -65,111 +71,97 @@ Tensor from_blob(void* data, const Shape& shape, const Strides& strides, TensorO
                  std::function<void(void*)> done = {});
 /// A copy of row-major `bytes`, of which there are numel(shape) times the element's.
 Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options);
-/// A copy of `values`, row-major; the dtype is T's unless options say another.
+/// A copy of `values`, row-major; the dtype is T's unless options say another, whose range they must be
+/// in.
 template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape, const TensorOptions& options = {});
 
 namespace detail {
+/// Elements of dtype `from`, converted on the host to what options say.
+Tensor from_elements(std::string_view op, std::span<const std::byte> bytes, DType from,
+                     const Shape& shape, const TensorOptions& options);
+/// Literals, row-major.
+Tensor from_scalars(const std::vector<Scalar>& values, const Shape& shape,
+                    const TensorOptions& options);
 [[noreturn]] void ragged(std::int64_t expected, std::int64_t found);
-/// An element in a vector that always has contiguous storage, of bool too.
+inline void measure(const Scalar&, Shape&) {}
 template <class T>
-struct Plain {
-  T value;
-};
-template <class T>
-struct Nested {
-  using Element = T;
-  static void measure(const T&, Shape&) {}
-  static void flatten(const T& value, const Shape&, int, std::vector<Plain<T>>& out) {
-    out.push_back({value});
-  }
-};
-template <class T>
-struct Nested<Plain<T>> {
-  using Element = T;
-};
-template <class L>
-struct Nested<std::initializer_list<L>> {
-  using Element = typename Nested<L>::Element;
-  static void measure(const std::initializer_list<L>& list, Shape& shape) {
-    shape.push_back(static_cast<std::int64_t>(list.size()));
-    if (list.size() > 0) Nested<L>::measure(*list.begin(), shape);
-  }
-  static void flatten(const std::initializer_list<L>& list, const Shape& shape, int depth,
-                      std::vector<Plain<Element>>& out) {
-    const auto count = static_cast<std::int64_t>(list.size());
-    if (count != shape[depth]) ragged(shape[depth], count);
-    for (const auto& item : list) Nested<L>::flatten(item, shape, depth + 1, out);
-  }
-};
-/// The dtype that literals of a C++ type get.
-template <class T>
-DType literal_dtype() {
-  if constexpr (FloatingNumber<T>)
-    return default_dtype();
-  else if constexpr (std::is_same_v<T, bool>)
-    return bool_;
-  else
-    return i64;
+void measure(const std::initializer_list<T>& list, Shape& shape) {
+  shape.push_back(static_cast<std::int64_t>(list.size()));
+  if (list.size() > 0) measure(*list.begin(), shape);
 }
-/// from_bytes of elements of dtype `from`, converted on the host to what options say.
-Tensor from_elements(std::span<const std::byte> bytes, DType from, const Shape& shape,
-                     const TensorOptions& options);
-template <class T>
-Tensor from_plain(std::span<const T> values, const Shape& shape, DType dtype, TensorOptions options) {
-  options.dtype = options.dtype.value_or(dtype);
-  return from_elements(std::as_bytes(values), dtype_of<typename Nested<T>::Element>, shape, options);
+inline void flatten(const Scalar& value, const Shape&, int, std::vector<Scalar>& out) {
+  out.push_back(value);
 }
-template <class List>
-Tensor from_literals(const List& list, const TensorOptions& options) {
-  using Element = typename Nested<List>::Element;
+template <class T>
+void flatten(const std::initializer_list<T>& list, const Shape& shape, int depth,
+             std::vector<Scalar>& out) {
+  const auto count = static_cast<std::int64_t>(list.size());
+  if (count != shape[depth]) ragged(shape[depth], count);
+  for (const auto& item : list) flatten(item, shape, depth + 1, out);
+}
+template <class T>
+Tensor from_list(const std::initializer_list<T>& list, const TensorOptions& options) {
   Shape shape;
-  std::vector<Plain<Element>> values;
-  Nested<List>::measure(list, shape);
-  Nested<List>::flatten(list, shape, 0, values);
-  return from_plain(std::span<const Plain<Element>>(values), shape, literal_dtype<Element>(), options);
+  std::vector<Scalar> values;
+  measure(list, shape);
+  flatten(list, shape, 0, values);
+  return from_scalars(values, shape, options);
 }
 }  // namespace detail
 
-/// tensor(1.5f), tensor({1, 2, 3}), tensor({{1.0, 2.0}, {3.0, 4.0}}): the dtype is the default one for
-/// floating values, i64 for integers and bool for bools, unless options say another.
+/// tensor(1.5f), tensor({1, 2, 3}), tensor({{1, 2.5}, {3, 4}}), to a depth of four: the dtype is the
+/// default one where a value is floating, bool where all are bools, else i64, unless options say
+/// another, whose range the values must be in.
 Tensor tensor(Scalar value, TensorOptions options = {});
-template <class T>
-Tensor tensor(std::initializer_list<T> values, TensorOptions options = {});
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOptions options = {});
-template <class T>
+inline Tensor tensor(std::initializer_list<Scalar> values, TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+inline Tensor tensor(std::initializer_list<std::initializer_list<Scalar>> values,
+                     TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+inline Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<Scalar>>> values,
+                     TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+// The same where all have one type, by which a list of one element is told from a number.
+template <Number T>
+Tensor tensor(std::initializer_list<T> values, TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+template <Number T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+template <Number T>
 Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> values,
-              TensorOptions options = {});
+              TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
+template <Number T>
+Tensor tensor(
+    std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>>
+        values,
+    TensorOptions options = {}) {
+  return detail::from_list(values, options);
+}
 /// A vector of any type that a dtype has; the dtype is the element's.
 template <class T>
 Tensor tensor(const std::vector<T>& values, TensorOptions options = {}) {
   const Shape shape{static_cast<std::int64_t>(values.size())};
   if constexpr (std::is_same_v<T, bool>) {  // a vector of bool has no elements to point at
-    std::vector<detail::Plain<bool>> plain;
-    for (const bool value : values) plain.push_back({value});
-    return detail::from_plain(std::span<const detail::Plain<bool>>(plain), shape, bool_, options);
+    const std::vector<std::uint8_t> bytes(values.begin(), values.end());
+    return detail::from_elements("tensor", std::as_bytes(std::span(bytes)), bool_, shape, options);
   } else {
-    return from_values(std::span<const T>(values), shape, options);
+    return detail::from_elements("tensor", std::as_bytes(std::span(values)), dtype_of<T>, shape,
+                                 options);
   }
 }
 
 template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape, const TensorOptions& options) {
-  return detail::from_plain(values, shape, dtype_of<T>, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<T> values, TensorOptions options) {
-  return detail::from_literals(values, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> values, TensorOptions options) {
-  return detail::from_literals(values, options);
-}
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> values,
-              TensorOptions options) {
-  return detail::from_literals(values, options);
+  return detail::from_elements("from_values", std::as_bytes(values), dtype_of<T>, shape, options);
 }
 
 }  // namespace tenon

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,9 @@ class Device {
  private:
   runtime::DeviceState* state_;
 };
+
+/// Its name.
+std::ostream& operator<<(std::ostream& out, Device device);
 
 /// The device of this name ("cuda:1", or "cuda" for the first); InvalidArgument lists those there are.
 Device device(std::string_view name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string_view>
 
 #pragma GCC visibility push(default)
@@ -17,6 +18,7 @@ using enum DType;
 
 /// "f32", "bool" and so on.
 std::string_view name(DType dtype);
+std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// Bytes of one element.
 constexpr std::int64_t size_of(DType dtype) {

@@ -7,4 +7,5 @@
 #include <tenon/nn/init.h>
 #include <tenon/nn/layers.h>
 #include <tenon/nn/losses.h>
+#include <tenon/nn/margin_losses.h>
 #include <tenon/nn/module.h>

@@ -51,6 +51,10 @@ struct UniformOptions {
 /// 53 in f64. f16 and bf16 are drawn in f32 and rounded once; high itself becomes the number below it.
 Tensor uniform(const Shape& shape, UniformOptions range = {}, TensorOptions options = {},
                Generator& generator = default_generator());
+inline Tensor uniform(const Shape& shape, TensorOptions options,
+                      Generator& generator = default_generator()) {
+  return uniform(shape, UniformOptions{}, options, generator);
+}
 
 struct NormalOptions {
   double mean = 0, std = 1;
@@ -61,6 +65,10 @@ struct NormalOptions {
 /// and bf16 are drawn in f32 and rounded once. std is not negative.
 Tensor normal(const Shape& shape, NormalOptions options = {}, TensorOptions tensor_options = {},
               Generator& generator = default_generator());
+inline Tensor normal(const Shape& shape, TensorOptions options,
+                     Generator& generator = default_generator()) {
+  return normal(shape, NormalOptions{}, options, generator);
+}
 
 /// Exponential with the given rate: -ln(u) / rate, with 32 random bits of u, 64 in f64, as above. f16
 /// and bf16 are drawn in f32 and rounded once.

@@ -1,6 +1,7 @@
 // Reductions over some dimensions, or all where none is named; keepdim leaves reduced dimensions with
 // extent 1. Differentiable where the mathematics is, to any order. Where a `dtype` is given, elements
-// are converted to it first.
+// are converted to it first. f_out(out, x, ..) writes into a tensor of the result's shape, of its kind
+// of dtype or a later one, and is not recorded.
 #pragma once
 
 #include <optional>
@@ -15,12 +16,18 @@ namespace tenon {
 /// Integers and bool are summed in i64, unsigned ones in u64.
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
            std::optional<DType> dtype = {});
+Tensor& sum_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+                std::optional<DType> dtype = {});
 /// The product of the elements, in the dtypes of sum; its gradient is right among zeros too.
 Tensor prod(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
+Tensor& prod_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+                 std::optional<DType> dtype = {});
 /// Integers become the default dtype; over nothing NaN.
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
+Tensor& mean_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false,
+                 std::optional<DType> dtype = {});
 /// sum and mean of what is not NaN.
 Tensor nansum(const Tensor& x, const Dims& dims = {}, bool keepdim = false,
               std::optional<DType> dtype = {});
@@ -36,6 +43,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 /// The greatest (least) element. The gradient is shared evenly among equals.
 Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor& amax_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor& amin_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 struct MinMax {
   Tensor min, max;
 };
@@ -58,6 +67,8 @@ ValuesAndIndices min(const Tensor& x, int dim, bool keepdim = false);
 Tensor argmax(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
 /// The same of the least.
 Tensor argmin(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
+Tensor& argmax_out(Tensor& out, const Tensor& x, const Dims& dim = {}, bool keepdim = false);
+Tensor& argmin_out(Tensor& out, const Tensor& x, const Dims& dim = {}, bool keepdim = false);
 
 // --- Truth ---
 
@@ -65,6 +76,8 @@ Tensor argmin(const Tensor& x, const Dims& dim = {}, bool keepdim = false);
 Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Whether no element is zero; bool, true over nothing.
 Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor& any_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor& all_out(Tensor& out, const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 
 // --- Moments, norms; integers become the default dtype ---
 
@@ -74,7 +87,8 @@ struct VarOptions {
 };
 /// The variance: squared distances from the mean, found in two passes. NaN over nothing.
 Tensor var(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
-/// Its root; the gradient where it is 0 is 0.
+/// Its root; the gradient where it is 0 is 0. Under `using namespace tenon` its name is that of
+/// namespace std: say tenon::std(x).
 Tensor std(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
 struct VarMean {
   Tensor var, mean;
@@ -84,6 +98,16 @@ struct StdMean {
   Tensor std, mean;
 };
 StdMean std_mean(const Tensor& x, const Dims& dims = {}, VarOptions options = {});
+
+struct CovOptions {
+  double correction = 1;  ///< as of VarOptions
+  Tensor fweights = {};   ///< (observations): integers, how often each counts,
+  Tensor aweights = {};   ///< and what it counts then; neither is negative
+};
+/// The covariances of the rows of x (variables, observations), or the variance of x (observations).
+Tensor cov(const Tensor& x, const CovOptions& options = {});
+/// Pearson's correlations of the rows of x, or 1: covariances over the deviations of both.
+Tensor corrcoef(const Tensor& x);
 
 /// log Σ exp(x), without overflow on the way; over nothing -infinity.
 Tensor logsumexp(const Tensor& x, const Dims& dims = {}, bool keepdim = false);

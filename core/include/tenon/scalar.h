@@ -44,7 +44,8 @@ class Scalar {
       return static_cast<T>(std::clamp<std::int64_t>(to_int64(), std::numeric_limits<T>::min(),
                                                      std::numeric_limits<T>::max()));
   }
-  /// Whether an integer is within the range of `dtype`; true for all else.
+  /// Whether it is within the range of `dtype`, where that is one of integers, which a floating number
+  /// is truncated to; NaN is not. True for all else.
   bool fits(DType dtype) const;
   /// The bits of this number as `dtype`, rounded once, in the low bytes: what a program's scalar takes.
   std::uint64_t bits(DType dtype) const;

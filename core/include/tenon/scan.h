@@ -1,5 +1,6 @@
 // What accumulates along a dimension. A 0-d tensor counts as one of one element. Scans combine in the
-// order of a tree, the same on every device; differentiable to any order.
+// order of a tree, the same on every device; differentiable to any order. f_(x, dim) writes over x, in
+// its dtype, and is recorded; f_out(out, ..) writes into a tensor of x's shape, and is not.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,12 @@ namespace tenon {
 /// y[i] = x[0] + .. + x[i], in `dtype`, to which x is converted first; without it integers and bool are
 /// summed in i64, unsigned ones in u64.
 Tensor cumsum(const Tensor& x, int dim, std::optional<DType> dtype = {});
+Tensor& cumsum_(Tensor& x, int dim);
+Tensor& cumsum_out(Tensor& out, const Tensor& x, int dim, std::optional<DType> dtype = {});
 /// y[i] = x[0] · .. · x[i], with cumsum's dtypes. The gradient is right where elements are 0, too.
 Tensor cumprod(const Tensor& x, int dim, std::optional<DType> dtype = {});
+Tensor& cumprod_(Tensor& x, int dim);
+Tensor& cumprod_out(Tensor& out, const Tensor& x, int dim, std::optional<DType> dtype = {});
 
 struct CumulativeOptions {
   std::optional<int> dim = {};  ///< may be left out where x is 1-D

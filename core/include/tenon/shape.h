@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #pragma GCC visibility push(default)
 namespace tenon {
@@ -21,6 +25,12 @@ class Dims {
   constexpr Dims() = default;
   constexpr Dims(std::initializer_list<std::int64_t> values)
       : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
+  /// One number: sum(x, 1), zeros(3).
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  constexpr Dims(T value) : Dims{static_cast<std::int64_t>(value)} {}  // NOLINT: implicit
+  Dims(const std::vector<std::int64_t>& values)                        // NOLINT: implicit
+      : Dims(std::span<const std::int64_t>(values)) {}
   constexpr explicit Dims(std::span<const std::int64_t> values) {
     check_rank(values.size());
     size_ = static_cast<int>(values.size());
@@ -74,9 +84,9 @@ class Dims {
 using Shape = Dims;
 using Strides = Dims;
 
-/// The number of elements; throws InvalidArgument where an extent is negative or the product
+/// The number of elements; InvalidArgument, naming `op`, where an extent is negative or the product
 /// does not fit.
-std::int64_t numel(const Shape& shape);
+std::int64_t numel(const Shape& shape, std::string_view op = "numel");
 
 /// Row-major strides, in elements.
 Strides contiguous_strides(const Shape& shape);
@@ -86,6 +96,7 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 
 /// "(2, 3)", "(4,)", "()".
 std::string to_string(const Dims& dims);
+std::ostream& operator<<(std::ostream& out, const Dims& dims);
 
 }  // namespace tenon
 #pragma GCC visibility pop

@@ -26,6 +26,9 @@ ValuesAndIndices kthvalue(const Tensor& x, std::int64_t k, int dim = -1, bool ke
 
 // --- Order statistics ---
 
+/// The most frequent element along dim, of several the least, and where it stands last.
+ValuesAndIndices mode(const Tensor& x, int dim = -1, bool keepdim = false);
+
 /// The element in the middle along dim, of two the lower; the first NaN where there is one.
 ValuesAndIndices median(const Tensor& x, int dim, bool keepdim = false);
 /// Of all elements; of none NaN.
@@ -55,8 +58,10 @@ Tensor nanquantile(const Tensor& x, double q, const QuantileOptions& options = {
 // --- Searching ---
 
 /// How many of the sorted elements are less than each value; with `right` not greater; i64. sorted (n,)
-/// with values of any shape, or (..., n) with (..., m): row by row.
-Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right = false);
+/// with values of any shape, or (..., n) with (..., m): row by row. With `sorter`, what argsort gives
+/// of them, they need not be sorted.
+Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right = false,
+                    const Tensor& sorter = {});
 /// searchsorted(boundaries, x, right) for boundaries (n,).
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right = false);
 /// Whether each element is among `values`; with `invert` whether not. NaN never is.
@@ -90,20 +95,21 @@ Tensor histc(const Tensor& x, std::int64_t bins = 100, double min = 0, double ma
 // --- Distinct elements. Each NaN is one; the number of them is read from the device ---
 
 struct Unique {
-  Tensor values;   ///< (count,)
-  Tensor indices;  ///< (count,) where in the flat x each stands first; i64
-  Tensor inverse;  ///< of x's shape: x is values[inverse]; i64
+  Tensor values;   ///< (count,); of slices x with `count` of them along dim
+  Tensor indices;  ///< (count,) where in the flat x, or along dim, each stands first; i64
+  Tensor inverse;  ///< of x's shape, or (extent of dim): x is values[inverse]; i64
   Tensor counts;   ///< (count,) how often; i64
 };
 
-/// What is to be found beside the values.
+/// What is to be found beside the values, and of what.
 struct UniqueOptions {
   bool indices = false, inverse = false, counts = false;
+  std::optional<int> dim = {};  ///< of the slices along it, by their first elements that differ
 };
 
-/// The distinct elements of x, sorted.
+/// The distinct elements, or slices, of x, sorted.
 Unique unique(const Tensor& x, UniqueOptions options = {});
-/// The first of each run of equal elements of the flat x.
+/// The first of each run of equal elements of the flat x, or slices.
 Unique unique_consecutive(const Tensor& x, UniqueOptions options = {});
 /// The array API's names for them.
 Unique unique_all(const Tensor& x);

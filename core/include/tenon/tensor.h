@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <optional>
@@ -45,7 +46,8 @@ struct Slice {
 };
 
 class HostView;
-class Index;  // tenon/index.h
+class BasicIndex;  // tenon/index.h
+class Index;
 
 class Tensor {
  public:
@@ -53,10 +55,15 @@ class Tensor {
   Tensor() noexcept : impl_(nullptr) {}
   Tensor(const Tensor& other) noexcept : impl_(other.impl_) { detail::retain(impl_); }
   Tensor(Tensor&& other) noexcept : impl_(std::exchange(other.impl_, nullptr)) {}
-  Tensor& operator=(Tensor other) noexcept {
+  /// Makes a handle one on `other`.
+  Tensor& operator=(Tensor other) & noexcept {
     std::swap(impl_, other.impl_);
     return *this;
   }
+  /// Writes to what an expression looks at: x[0] = y and x.slice(0, {0, 2}) = y are copy_() on the
+  /// view.
+  Tensor& operator=(const Tensor& values) && { return copy_(values); }
+  Tensor& operator=(Scalar value) && { return fill_(value); }
   ~Tensor() { detail::release(impl_); }
 
   bool defined() const { return impl_ != nullptr; }
@@ -130,9 +137,10 @@ class Tensor {
   /// Stretches dimensions of extent 1, and new leading ones, to `shape` with stride 0; -1 keeps an
   /// extent.
   Tensor expand(const Shape& shape) const;
-  Tensor broadcast_to(const Shape& shape) const { return expand(shape); }
-  /// Without its dimensions of extent 1.
+  Tensor broadcast_to(const Shape& shape) const { return stretched("broadcast_to", shape); }
+  /// Without its dimensions of extent 1,
   Tensor squeeze() const;
+  /// or without those of them that `dims` name; what else they name stays.
   Tensor squeeze(const Dims& dims) const;
   Tensor squeeze(int dim) const { return squeeze(Dims{dim}); }
   Tensor unsqueeze(int dim) const;
@@ -152,9 +160,13 @@ class Tensor {
 
   // --- Index expressions, see tenon/index.h ---
 
-  /// x[indices] by NumPy's rules: a view, or a copy where an index is a tensor.
-  Tensor index(const std::vector<Index>& indices) const;
-  Tensor operator[](const Index& index) const;
+  /// x[indices] by NumPy's rules: a view,
+  Tensor index(std::initializer_list<BasicIndex> indices) const;
+  Tensor operator[](const BasicIndex& index) const;
+  /// or a copy where an index may be a tensor: const, since writing to it would not reach x; that is
+  /// what index_put_ is for.
+  const Tensor index(const std::vector<Index>& indices) const;
+  const Tensor operator[](const Tensor& index) const;
   /// x[indices] = value, or += for each index, in place.
   Tensor& index_put_(const std::vector<Index>& indices, const Tensor& value, bool accumulate = false);
   Tensor& index_put_(const std::vector<Index>& indices, Scalar value, bool accumulate = false);
@@ -175,14 +187,20 @@ class Tensor {
   /// Takes the elements of `src`, broadcast and converted, from any device.
   Tensor& copy_(const Tensor& src);
   Tensor& fill_(Scalar value);
-  Tensor& operator+=(const Tensor& other);
-  Tensor& operator-=(const Tensor& other);
-  Tensor& operator*=(const Tensor& other);
-  Tensor& operator/=(const Tensor& other);
-  Tensor& operator+=(Scalar other);
-  Tensor& operator-=(Scalar other);
-  Tensor& operator*=(Scalar other);
-  Tensor& operator/=(Scalar other);
+#define TENON_IN_PLACE(symbol)                   \
+  Tensor& operator symbol(const Tensor & other); \
+  Tensor& operator symbol(Scalar other);
+  TENON_IN_PLACE(+=)
+  TENON_IN_PLACE(-=)
+  TENON_IN_PLACE(*=)
+  TENON_IN_PLACE(/=)
+  TENON_IN_PLACE(%=)
+  TENON_IN_PLACE(&=)
+  TENON_IN_PLACE(|=)
+  TENON_IN_PLACE(^=)
+  TENON_IN_PLACE(<<=)
+  TENON_IN_PLACE(>>=)
+#undef TENON_IN_PLACE
 
   // --- Reductions; without dims over all. A negative dim counts from the end ---
 
@@ -249,6 +267,7 @@ class Tensor {
   void* data_pointer(DType dtype) const;
   void* writable_pointer(DType dtype);
   Tensor t(const char* op, int most) const;
+  Tensor stretched(const char* op, const Shape& shape) const;
   detail::TensorImpl* impl_;
 };
 

@@ -226,8 +226,18 @@ Scatter Arguments::make_plain<Scatter>() {
 }
 
 template <>
+Reduce Arguments::make_plain<Reduce>() {
+  return in_.one_of({Reduce::sum, Reduce::prod, Reduce::mean, Reduce::amax, Reduce::amin});
+}
+
+template <>
 LossReduction Arguments::make_plain<LossReduction>() {
   return in_.one_of({LossReduction::none, LossReduction::mean, LossReduction::sum});
+}
+
+template <>
+Rounding Arguments::make_plain<Rounding>() {
+  return in_.one_of({Rounding::none, Rounding::trunc, Rounding::floor});
 }
 
 template <>
@@ -262,9 +272,10 @@ TENON_OPTIONS(DiffOptions, make<std::int64_t>(), make<int>(), make<Maybe>(), mak
 TENON_OPTIONS(QuantileOptions, make<std::optional<int>>(), make<bool>(), make<Interpolation>())
 TENON_OPTIONS(HistogramOptions, make<std::optional<std::pair<double, double>>>(), make<Maybe>(),
               make<bool>())
-TENON_OPTIONS(UniqueOptions, make<bool>(), make<bool>(), make<bool>())
+TENON_OPTIONS(UniqueOptions, make<bool>(), make<bool>(), make<bool>(), make<std::optional<int>>())
+TENON_OPTIONS(CovOptions, make<double>(), make<Maybe>(), make<Maybe>())
 TENON_OPTIONS(PadOptions, make<Pad>(), make<Scalar>())
-TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::optional<std::int64_t>>(), make<LossReduction>())
+TENON_OPTIONS(NllLossOptions, make<Maybe>(), make<std::int64_t>(), make<LossReduction>())
 TENON_OPTIONS(CrossEntropyOptions, make<Maybe>(), make<std::optional<std::int64_t>>(),
               make<LossReduction>(), make<double>())
 TENON_OPTIONS(AttentionOptions, make<Maybe>(), make<bool>(), make<std::optional<double>>(),

@@ -72,6 +72,11 @@ Line overload(std::string name, std::type_identity_t<F>* op) {
   return line(std::move(name), op);
 }
 
+/// The first of x's slices, for what has one dimension less than others; x where there is none.
+inline Tensor first_of(const Tensor& x) {
+  return x.defined() && x.rank() > 0 && x.size(0) > 0 ? x.select(0, 0) : x;
+}
+
 using Table = std::vector<Line>;
 void add_elementwise(Table& table);
 void add_numbers(Table& table);   ///< reductions, products, scans, order

@@ -48,6 +48,8 @@ class Sequential : public Layer<Sequential> {
     if (i >= size()) detail::no_module("Sequential", i, size());
     return (*steps_)[i];
   }
+  auto begin() const { return std::as_const(*steps_).begin(); }
+  auto end() const { return std::as_const(*steps_).end(); }
   Tensor forward(const Tensor& x) const;
 
  private:

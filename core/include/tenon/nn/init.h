@@ -23,6 +23,16 @@ Tensor ones_(Tensor x);
 /// 1 on the diagonal of a matrix, 0 elsewhere.
 Tensor eye_(Tensor x);
 
+/// The weight of a convolution, of rank 3 to 5, that hands its inputs on, in each of `groups` groups.
+Tensor dirac_(Tensor x, std::int64_t groups = 1);
+/// Of a matrix: rows or columns, whichever are fewer, that are orthogonal and of length `gain`, evenly
+/// among all such (Saxe, McClelland and Ganguli, 2013); dimensions from the second on count as one.
+Tensor orthogonal_(Tensor x, double gain = 1, Generator& generator = default_generator());
+/// A matrix normal of deviation std, but for 0 in a part `sparsity`, rounded up, of each column
+/// (Martens, 2010).
+Tensor sparse_(Tensor x, double sparsity, double std = 0.01,
+               Generator& generator = default_generator());
+
 /// Inputs and outputs of a unit whose weight has the shape (out, in, ...), rank 2 or more.
 struct Fans {
   std::int64_t in = 0, out = 0;

@@ -1,6 +1,7 @@
 // Layers with parameters or a mode.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 
 #include <tenon/nn/module.h>
@@ -77,6 +78,8 @@ struct LayerNormOptions {
 class LayerNorm : public Layer<LayerNorm> {
  public:
   explicit LayerNorm(const Shape& shape, LayerNormOptions options = {});
+  explicit LayerNorm(std::initializer_list<std::int64_t> shape, LayerNormOptions options = {})
+      : LayerNorm(Shape(shape), options) {}
   Tensor forward(const Tensor& x) const;
   Parameter weight, bias;  ///< of `shape`; undefined where there are none
 
@@ -87,7 +90,8 @@ class LayerNorm : public Layer<LayerNorm> {
 
 struct BatchNorm1dOptions {
   double eps = 1e-5;
-  double momentum = 0.1;  ///< the part of a batch's statistics in the running ones
+  /// The part of a batch's statistics in the running ones; without: these are the mean of all batches'.
+  std::optional<double> momentum = 0.1;
   bool affine = true;
   bool track_running_stats = true;
   TensorOptions tensor = {};
@@ -102,9 +106,11 @@ class BatchNorm1d : public Layer<BatchNorm1d> {
   Tensor forward(const Tensor& x) const;
   Parameter weight, bias;            ///< undefined where not affine
   Buffer running_mean, running_var;  ///< undefined where not tracked
+  Buffer num_batches_tracked;        ///< an i32
 
  private:
   void check(const Tensor& x) const;
+  void track(const Tensor& mean, const Tensor& variance, double count) const;
   std::int64_t channels_;
   BatchNorm1dOptions options_;
 };

@@ -69,7 +69,8 @@ struct BCELossOptions {
 };
 
 /// -(y·log x + (1 - y)·log(1 - x)) of probabilities x; no logarithm is below -100, and the gradient's
-/// x·(1 - x) not below 1e-12, as PyTorch has it.
+/// x·(1 - x) not below 1e-12, as PyTorch has it. What is outside [0, 1] gives NaN rather than an error,
+/// for which the elements would have to be waited for.
 class BCELoss : public Layer<BCELoss> {
  public:
   explicit BCELoss(BCELossOptions options = {}) : options_(std::move(options)) {}
@@ -98,6 +99,7 @@ class BCEWithLogitsLoss : public Layer<BCEWithLogitsLoss> {
 struct KLDivLossOptions {
   LossReduction reduction = LossReduction::mean;
   bool log_target = false;  ///< y is log-probabilities too
+  bool batchmean = false;   ///< a mean is over the first dimension, as the divergence is, not over all
 };
 
 /// y·(log y - x) of log-probabilities x and probabilities y; 0 where y is 0.
@@ -108,6 +110,40 @@ class KLDivLoss : public Layer<KLDivLoss> {
 
  private:
   KLDivLossOptions options_;
+};
+
+struct PoissonNLLLossOptions {
+  LossReduction reduction = LossReduction::mean;
+  bool log_input = true;  ///< x is the logarithm of the rate
+  bool full = false;      ///< with Stirling's approximation of log y!, for y above 1
+  double eps = 1e-8;      ///< added to the rate before its logarithm is taken
+};
+
+/// exp(x) - y·x, or x - y·log(x + eps): of counts y that are Poisson distributed.
+class PoissonNLLLoss : public Layer<PoissonNLLLoss> {
+ public:
+  explicit PoissonNLLLoss(PoissonNLLLossOptions options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x, const Tensor& y) const;
+
+ private:
+  PoissonNLLLossOptions options_;
+};
+
+struct GaussianNLLLossOptions {
+  LossReduction reduction = LossReduction::mean;
+  bool full = false;  ///< with log(2π)/2
+  double eps = 1e-6;  ///< the least variance, above 0; a negative one counts as this
+};
+
+/// (log v + (x - y)²/v)/2 of y normally distributed about x. The variance v has x's shape, or
+/// broadcasts to it, or lacks the last dimension.
+class GaussianNLLLoss : public Layer<GaussianNLLLoss> {
+ public:
+  explicit GaussianNLLLoss(GaussianNLLLossOptions options = {});
+  Tensor forward(const Tensor& x, const Tensor& y, const Tensor& variance) const;
+
+ private:
+  GaussianNLLLossOptions options_;
 };
 
 /// tenon::cross_entropy: -log softmax(x) at each row's class, or of probabilities of the classes.

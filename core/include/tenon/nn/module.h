@@ -38,15 +38,21 @@ class Module;
 
 namespace detail {
 
-/// While one lives, copies that this thread makes of what belongs to `root` belong to its clone.
+/// What copies of what belongs to a module are made of while it is cloned, or looked through.
+enum class Copies { new_ones, the_same };
+
+/// While one lives, copies that this thread makes of what belongs to `root` belong to its clone, or are
+/// noted.
 class Cloning {
  public:
-  explicit Cloning(const Module& root);
+  explicit Cloning(const Module& root, Copies copies = Copies::new_ones);
   ~Cloning();
   Cloning(const Cloning&) = delete;
   Cloning& operator=(const Cloning&) = delete;
   /// InvalidArgument names what belongs to `root` and no member of the copy has taken.
   void require_complete() const;
+  /// InvalidArgument where a tensor that belongs to `root` was not met, and one was that does not.
+  void require_own() const;
 
  private:
   struct Context;
@@ -67,7 +73,7 @@ class Held : public Tensor {
   Held() = default;
   Held(const Held& other);
   Held(Held&&) noexcept = default;
-  Held& operator=(Held other) noexcept {
+  Held& operator=(Held other) & noexcept {
     Tensor::operator=(std::move(other));
     return *this;
   }
@@ -217,6 +223,8 @@ class Module {
   /// Registers and returns a buffer; one that is not persistent is not part of the state dict.
   Buffer register_buffer(const std::string& name, const Tensor& value, bool persistent = true);
 
+  /// Whether this is the first time that it is asked.
+  bool first_call() const;
   bool has_hooks() const;
   void run_pre_hooks(std::span<Tensor> inputs) const;
   void run_hooks(std::span<const Tensor> inputs, std::span<Tensor> outputs) const;
@@ -230,8 +238,8 @@ class Module {
   std::shared_ptr<State> state_;
 };
 
-/// While one lives, ops are recorded as the module's own, for AnomalyMode to name: each call of a Layer
-/// has one.
+/// While one lives, ops are recorded as the module's own, for AnomalyMode to name by its path, or its
+/// class where it has no parent: each call of a Layer has one.
 class CallScope {
  public:
   explicit CallScope(const Module& module);
@@ -274,7 +282,8 @@ std::span<Tensor> tensors_of(T&) {
 
 /// A module whose class is known: it is called, moved and cloned as what it is. Self has a `forward` of
 /// any signature; hooks see the tensors among its arguments, and its result where that is a Tensor or
-/// a std::vector of them.
+/// a std::vector of them. The first call is InvalidArgument where a member that was registered has been
+/// assigned another tensor or module: a tensor that is shared is given to add() of each module.
 template <class Self>
 class Layer : public Module {
  public:
@@ -284,6 +293,7 @@ class Layer : public Module {
     requires requires(const Self& self, Args&&... args) { self.forward(std::forward<Args>(args)...); }
   auto operator()(Args&&... args) const {
     const CallScope scope(*this);
+    if (first_call()) check_members();
     if (!has_hooks()) return self().forward(std::forward<Args>(args)...);
     return call_with_hooks(std::forward<Args>(args)...);
   }
@@ -307,6 +317,14 @@ class Layer : public Module {
 
  private:
   const Self& self() const { return static_cast<const Self&>(*this); }
+
+  void check_members() const {
+    if constexpr (std::copy_constructible<Self>) {
+      const detail::Cloning look(*this, detail::Copies::the_same);
+      const Self copy(self());
+      look.require_own();
+    }
+  }
 
   template <class... Args>
   auto call_with_hooks(Args&&... args) const {
