@@ -61,7 +61,7 @@ TEST_P(HostPolicy, AReductionRunsElsewhere) {
   EXPECT_EQ(y.device(), device);
   expect_equals(
       y, Array<float>{{3}, sum(arranged(values, Layout::Contiguous, whole_), {1}).to_vector<float>()});
-  EXPECT_EQ(count_of(device, "sum", "on reference"), 1);
+  EXPECT_EQ(count_of(device, "sum", "on " + default_device().name()), 1);
   // x and what is there of y to the host, y back.
   EXPECT_EQ(device.stats().host_bytes, (15 + 3 + 3) * 4);
   expect_equals(argmax(tensor({1.0, 7.0, 3.0}, {.device = device})), Array<std::int64_t>{{}, {1}});
@@ -83,7 +83,7 @@ TEST_P(HostPolicy, ManyResultsComeHomeTogether) {
   ops::run("test", work);
   expect_equals(work.results[0], Array<float>{{2, 1}, {68, 167}});
   expect_equals(work.results[1], Array<float>{{2, 1}, {3, 6}});
-  EXPECT_EQ(count_of(device, "test", "on reference"), 1);
+  EXPECT_EQ(count_of(device, "test", "on " + default_device().name()), 1);
 }
 
 TEST_P(HostPolicy, AProductRunsElsewhere) {
@@ -108,9 +108,9 @@ TEST_P(HostPolicy, AProductRunsElsewhere) {
   both([&](Device on) { return matmul(x(on), y(on)); });
   both([&](Device on) { return linear(x(on), y(on).transpose(0, 1), c(on)); });
   both([&](Device on) { return addmm(c(on), x(on).select(0, 1), y(on)); });
-  EXPECT_EQ(count_of(device, "matmul", "on reference"), 1);
-  EXPECT_EQ(count_of(device, "linear", "on reference"), 1);
-  EXPECT_EQ(count_of(device, "addmm", "on reference"), 1);
+  EXPECT_EQ(count_of(device, "matmul", "on " + default_device().name()), 1);
+  EXPECT_EQ(count_of(device, "linear", "on " + default_device().name()), 1);
+  EXPECT_EQ(count_of(device, "addmm", "on " + default_device().name()), 1);
 }
 
 TEST_P(HostPolicy, IndexingRunsElsewhere) {
@@ -127,8 +127,8 @@ TEST_P(HostPolicy, IndexingRunsElsewhere) {
   expect_equals(
       scatter(x, 1, index.unsqueeze(0), tensor({{10.0, 20.0, 30.0}}, {.device = device}), Scatter::add),
       Array<float>{{2, 3}, {21, 2, 43, 4, 5, 6}});
-  EXPECT_EQ(count_of(device, "index_select", "on reference"), 1);
-  EXPECT_EQ(count_of(device, "scatter", "on reference"), 1);
+  EXPECT_EQ(count_of(device, "index_select", "on " + default_device().name()), 1);
+  EXPECT_EQ(count_of(device, "scatter", "on " + default_device().name()), 1);
   // A host device says at once what is wrong.
   const Thrown error =
       thrown([&] { index_select(x, 1, to_tensor(Array<std::int64_t>{{2}, {0, 3}}, device)); });

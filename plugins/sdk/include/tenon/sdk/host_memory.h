@@ -36,8 +36,7 @@ class HostMemory {
     const std::lock_guard lock(mutex_);
     void* address = nullptr;
     if (bytes <= limit_ - used_) {
-      address =
-          ::operator new(std::max<uint64_t>(bytes, 1), std::align_val_t{alignment}, std::nothrow);
+      address = ::operator new(std::max<uint64_t>(bytes, 1), std::align_val_t{alignment}, std::nothrow);
     }
     if (address == nullptr) {
       throw Failure(TENON_OOM, "no memory for " + std::to_string(bytes) + " bytes: " +
