@@ -8,8 +8,8 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
-#include "backends/cpu/lanes-inl.h"
-#include "backends/cpu/math-inl.h"
+#include "lanes-inl.h"
+#include "math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cpu {
