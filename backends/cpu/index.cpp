@@ -12,16 +12,6 @@ namespace cpu {
 
 namespace {
 
-using Reader = std::int64_t (*)(const std::byte* from, std::int64_t i);
-
-Reader reader_for(std::uint8_t dtype) {
-  return sdk::dispatch(sdk::Integers{}, dtype, []<class T>() -> Reader {
-    return [](const std::byte* from, std::int64_t i) {
-      return static_cast<std::int64_t>(sdk::load<T>(from, i));
-    };
-  });
-}
-
 /// The first index out of range that a part met.
 struct Bad {
   std::int64_t position = -1, value = 0;
@@ -34,7 +24,7 @@ class Rows final : public Kernel {
   explicit Rows(const TenonOp& op, Step combine)
       : op_(op), scatters_(op_.view().kind() == TENON_KIND_SCATTER), combine_(combine) {
     for (const TenonOperandDesc& desc : op_.view().operands().subspan(2)) {
-      readers_.push_back(reader_for(desc.dtype));
+      readers_.emplace_back(desc);
     }
     size_ = static_cast<std::int64_t>(sdk::size_of(op_.view().operands()[0].dtype));
   }
@@ -146,10 +136,10 @@ class Rows final : public Kernel {
     std::int64_t moved = 0;
     bool inside = true;
     for (std::size_t i = 2; i < op_.view().operands().size(); ++i) {
-      const std::int64_t* const axis = space.given->dims + op_.view().rank() + 2 * (i - 2);
-      const std::int64_t value = index(*space.given, i, offsets[i]);
-      if (value >= 0 && value < axis[0]) {
-        moved += value * axis[1];
+      const auto [extent, stride] = sdk::index_axis(*space.given, op_.view().rank(), i);
+      const std::int64_t value = readers_[i - 2](space.given->operands[i], offsets[i]);
+      if (value >= 0 && value < extent) {
+        moved += value * stride;
         continue;
       }
       inside = false;
@@ -183,20 +173,10 @@ class Rows final : public Kernel {
     }
   }
 
-  std::int64_t index(const TenonPack& given, std::size_t i, std::int64_t offset) const {
-    const TenonOperand& operand = given.operands[i];
-    const Reader read = readers_[i - 2];
-    const bool has_memory = op_.view().operands()[i].layout != TENON_LAYOUT_INDEX;
-    if (has_memory) return read(sdk::host_address(operand), offset);
-    // The value is one of the operand's dtype, as an element in memory would be.
-    const std::int64_t value = sdk::meaning::add(operand.offset, offset);
-    return read(reinterpret_cast<const std::byte*>(&value), 0);
-  }
-
   sdk::OpCopy op_;
   bool scatters_;
   Step combine_;  // nullptr: the row is copied
-  std::vector<Reader> readers_;
+  std::vector<sdk::IndexReader> readers_;
   std::int64_t size_ = 0;
 };
 

@@ -90,9 +90,9 @@ class Matmul final : public Kernel {
   explicit Matmul(const TenonOp& op)
       : op_(op),
         rank_(op_.view().rank()),
-        dst_(op_.view(), 0, rank_),
-        a_(op_.view(), 1, rank_),
-        b_(op_.view(), 2, rank_),
+        given_(tables(op_.view())),
+        a_(given_[1]),
+        b_(given_[2]),
         accumulate_(op_.view().attrs<TenonMatmulAttrs>().accumulate != 0) {
     const sdk::OpView view = op_.view();
     if (const TenonAttachment* attachment = view.attachment(TENON_SLOT_EPILOGUE)) {
@@ -101,7 +101,7 @@ class Matmul final : public Kernel {
     const std::uint8_t input = view.operands()[1].dtype, output = view.operands()[0].dtype;
     pack_a_ = !a_.settle();
     pack_b_ = !b_.settle();
-    Table sums = dst_;
+    Table sums = given_[0];
     apart_ = epilogue_.has_value() || !sums.settle() || (output != view.acc_dtype() && output != input);
     if (apart_) sums.pack();
     if (pack_a_) reserve(a_, input, at_a_);
@@ -150,11 +150,10 @@ class Matmul final : public Kernel {
   }
 
   void run(const TenonPack& pack, std::byte* workspace) const {
-    std::byte* const a = operand(pack, 1, pack_a_, table(1), workspace + at_a_);
-    std::byte* const b = operand(pack, 2, pack_b_, table(2), workspace + at_b_);
+    std::byte* const a = operand(pack, 1, pack_a_, workspace + at_a_);
+    std::byte* const b = operand(pack, 2, pack_b_, workspace + at_b_);
     std::byte* const sums = apart_ ? workspace + at_sums_ : sdk::host_address(pack.operands[0]);
-    if (apart_ && accumulate_)
-      copy(op_.view().operands()[0], pack.operands[0], table(0), op_.view().acc_dtype(), sums);
+    if (apart_ && accumulate_) copy(pack, 0, widen_, sums);
     {
       const LibraryThreads threads(parallel_);
       product_.execute(
@@ -166,13 +165,15 @@ class Matmul final : public Kernel {
     if (apart_) finish(pack, sums);
   }
 
-  /// The operand's own extents and strides, whatever is packed.
-  Table table(std::size_t i) const { return Table(op_.view(), i, rank_); }
+  static std::vector<Table> tables(const sdk::OpView& op) {
+    std::vector<Table> all;
+    for (std::size_t i = 0; i < op.operands().size(); ++i) all.emplace_back(op, i, op.rank());
+    return all;
+  }
 
-  std::byte* operand(const TenonPack& pack, std::size_t i, bool packed, const Table& table,
-                     std::byte* room) const {
+  std::byte* operand(const TenonPack& pack, std::size_t i, bool packed, std::byte* room) const {
     if (!packed) return sdk::host_address(pack.operands[i]);
-    copy(op_.view().operands()[i], pack.operands[i], table, op_.view().operands()[i].dtype, room);
+    copy(pack, i, pack_, room);
     return room;
   }
 
@@ -182,51 +183,47 @@ class Matmul final : public Kernel {
             {}};
   }
 
-  /// Row-major, as `dtype`.
-  static void copy(const TenonOperandDesc& desc, const TenonOperand& from, const Table& table,
-                   std::uint8_t dtype, std::byte* to) {
-    const sdk::Dims dims(table.extents.data(), table.extents.size());
-    const Step cast = find_cast(desc.dtype, dtype);
-    parallel(sdk::element_count(dims), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
-      sdk::Cursor cursor(desc, from, dims, table.steps());
-      cursor.seek(begin);
-      std::byte* const tile = scratch(1);
-      for (; begin < end; begin += kTile) {
-        const int n = static_cast<int>(std::min<std::int64_t>(kTile, end - begin));
-        cursor.load(tile, n);
-        const std::byte* const in[] = {tile};
-        cast(to + begin * static_cast<std::int64_t>(sdk::size_of(dtype)), in, n);
-      }
+  /// Operand i where it lies.
+  Way way(const TenonPack& pack, std::size_t i) const {
+    Way made{op_.view().operands()[i], pack.operands[i], given_[i].steps()};
+    if (made.desc.layout == TENON_LAYOUT_SCALAR) made.strides = {};
+    return made;
+  }
+
+  /// A program over the elements of operand i's shape.
+  void run_over(std::size_t i, const Program& program, const std::uint64_t* scalars,
+                std::span<const Way> ways) const {
+    const sdk::Dims dims(given_[i].extents.data(), rank_);
+    parallel(given_[i].count(), 1 << 13, [&](std::int64_t begin, std::int64_t end) {
+      run_program(program, scalars, dims, ways, begin, end);
     });
+  }
+
+  /// Operand i, row-major, cast by `program`.
+  void copy(const TenonPack& pack, std::size_t i, const Program& program, std::byte* to) const {
+    const Way ways[] = {contiguous(program.output_dtype(0), to), way(pack, i)};
+    run_over(i, program, nullptr, ways);
   }
 
   /// From the sums to dst.
   void finish(const TenonPack& pack, std::byte* sums) const {
-    const sdk::OpView view = op_.view();
-    const Table dst = table(0);
-    const sdk::Dims dims(dst.extents.data(), dst.extents.size());
-    std::array<Way, sdk::kMaxOperands> ways;
-    ways[0] = {
-        {view.operands()[0].dtype, TENON_LAYOUT_STRIDED, 0, 0, 0}, pack.operands[0], dst.steps()};
-    ways[1] = contiguous(view.acc_dtype(), sums);
-    const std::size_t count = epilogue_ ? epilogue_->input_count() + 1 : 2;
-    for (std::size_t i = 2; i < count; ++i) {
-      ways[i] = {view.operands()[i + 1], pack.operands[i + 1], table(i + 1).steps()};
-      if (ways[i].desc.layout == TENON_LAYOUT_SCALAR) ways[i].strides = {};
-    }
-    const Program& program = epilogue_ ? *epilogue_ : cast_;
-    parallel(dst.count(), 1 << 13, [&](std::int64_t begin, std::int64_t end) {
-      run_program(program, pack.scalars, dims, std::span(ways).first(count), begin, end);
-    });
+    std::array<Way, sdk::kMaxOperands> ways{way(pack, 0), contiguous(op_.view().acc_dtype(), sums)};
+    for (std::size_t i = 3; i < given_.size(); ++i) ways[i - 1] = way(pack, i);
+    const Program& program = epilogue_ ? *epilogue_ : round_;
+    run_over(0, program, pack.scalars, std::span(ways).first(given_.size() - 1));
   }
 
   sdk::OpCopy op_;
   std::size_t rank_;
-  Table dst_, a_, b_;
+  std::vector<Table> given_;  // of all operands
+  Table a_, b_;               // as oneDNN gets them
   bool accumulate_, pack_a_ = false, pack_b_ = false, apart_ = false, parallel_ = false;
   std::uint64_t at_a_ = 0, at_b_ = 0, at_sums_ = 0, at_scratch_ = 0;
   std::optional<Program> epilogue_;
-  Program cast_ = Program(op_.view().acc_dtype(), op_.view().operands()[0].dtype);
+  // What is not oneDNN's: casts of dst's dtype and of the sums', copies of a and b.
+  Program widen_ = Program(op_.view().operands()[0].dtype, op_.view().acc_dtype());
+  Program round_ = Program(op_.view().acc_dtype(), op_.view().operands()[0].dtype);
+  Program pack_ = Program(op_.view().operands()[1].dtype, op_.view().operands()[1].dtype);
   memory::desc a_desc_, b_desc_, sums_desc_, scratch_desc_;
   dnnl::matmul product_;
 };

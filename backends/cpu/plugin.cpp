@@ -1,6 +1,5 @@
 // Plugin cpu: the host's processor, through oneDNN and own vector kernels.
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
@@ -14,11 +13,6 @@
 namespace {
 
 namespace sdk = tenon::sdk;
-
-std::uint64_t physical_memory() {
-  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 /// The user's setting, or nothing.
 std::string option(const char* key) {
@@ -50,7 +44,7 @@ struct Cpu : sdk::SyncDevice {
     info.kind = "cpu";
     info.name = "the host's processor";
     info.uid = "cpu";
-    info.memory_bytes = physical_memory();
+    info.memory_bytes = sdk::physical_memory();
   }
 
   explicit Cpu(uint32_t) { apply_options(); }

@@ -20,14 +20,7 @@ std::byte* scratch(std::size_t count) {
   return memory.get();
 }
 
-void spread(std::byte* out, std::uint8_t dtype, std::uint64_t bits, int n) {
-  sdk::dispatch(sdk::Everything{}, dtype, [&]<class T>() {
-    std::fill_n(reinterpret_cast<T*>(out), n, sdk::load<T>(reinterpret_cast<std::byte*>(&bits)));
-  });
-}
-
 Program::Program(const sdk::ProgramView& view) : input_count_(view.input_count()) {
-  for (std::size_t i = 0; i < input_count_; ++i) dtypes_.push_back(view.input_dtype(i));
   for (std::size_t i = 0; i < view.scalar_count(); ++i) {
     uniforms_.push_back({view.scalar_dtype(i), false, 0});
   }
@@ -41,9 +34,8 @@ Program::Program(const sdk::ProgramView& view) : input_count_(view.input_count()
 
 Program::Program(std::uint8_t from, std::uint8_t to)
     : input_count_(1),
-      dtypes_{from},
       instructions_{{find_cast(from, to), {0, 0, 0}, 0, 0}},
-      outputs_{{1, to, true}},
+      outputs_{{1, to}},
       slots_(1) {}
 
 /// References become values, opcodes loops.
@@ -116,7 +108,6 @@ void Program::find_direct_outputs() {
     const std::size_t at = outputs_[k].value - results_at;
     if (at < last_read || instructions_[at].output >= 0) continue;
     instructions_[at].output = static_cast<std::int16_t>(k);
-    outputs_[k].is_direct = true;
   }
 }
 
@@ -125,7 +116,7 @@ Tile::Tile(const Program& program, const std::uint64_t* scalars, std::byte* room
   const int used = std::min(n, kTile);
   const std::byte** value = values_ + program.input_count_;
   for (const Program::Uniform& it : program.uniforms_) {
-    spread(room, it.dtype, it.is_constant ? it.bits : *scalars++, used);
+    sdk::spread(room, it.dtype, it.is_constant ? it.bits : *scalars++, used);
     *value++ = room;
     room += kTileBytes;
   }

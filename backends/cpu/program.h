@@ -22,9 +22,6 @@ inline constexpr std::size_t kTileBytes = kTile * 8;
 /// `count` tiles of the calling thread's own, valid until its next call.
 std::byte* scratch(std::size_t count);
 
-/// n copies of a raw value.
-void spread(std::byte* out, std::uint8_t dtype, std::uint64_t bits, int n);
-
 /// A program, its instructions resolved to loops, their results to tiles that are used again once they
 /// are read no more.
 class Program {
@@ -35,7 +32,6 @@ class Program {
 
   std::size_t input_count() const { return input_count_; }
   std::size_t output_count() const { return outputs_.size(); }
-  std::uint8_t input_dtype(std::size_t i) const { return dtypes_[i]; }
   std::uint8_t output_dtype(std::size_t i) const { return outputs_[i].dtype; }
   std::size_t instruction_count() const { return instructions_.size(); }
   /// Tiles that a run takes beside those for its inputs.
@@ -62,7 +58,6 @@ class Program {
   struct Output {
     std::uint16_t value;
     std::uint8_t dtype;
-    bool is_direct = false;
   };
 
   void resolve(const sdk::ProgramView& view);
@@ -70,7 +65,6 @@ class Program {
   void find_direct_outputs();
 
   std::size_t input_count_;
-  std::vector<std::uint8_t> dtypes_;  // of the inputs
   std::vector<Uniform> uniforms_;
   std::vector<Instruction> instructions_;
   std::vector<Output> outputs_;

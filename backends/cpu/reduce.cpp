@@ -42,7 +42,7 @@ class Reduce final : public Kernel {
     inputs_ = view.operands().size() - results_;
     for (std::size_t i = 0; i < results_; ++i) {
       const std::uint8_t value =
-          prologue_.empty() ? view.operands()[results_].dtype : prologue_[0].output_dtype(i);
+          prologue_ ? prologue_->output_dtype(i) : view.operands()[results_].dtype;
       operators_.push_back(
           make_operator(attrs.operators[i], value, view.acc_dtype(), view.operands()[i].dtype));
       has_positions_ = has_positions_ || is_position(attrs.operators[i]);
@@ -62,12 +62,10 @@ class Reduce final : public Kernel {
   }
 
  private:
-  /// None, or one.
-  static std::vector<Program> prologue_of(const sdk::OpView& op) {
-    std::vector<Program> made;
+  static std::optional<Program> prologue_of(const sdk::OpView& op) {
     const TenonAttachment* attachment = op.attachment(TENON_SLOT_PROLOGUE);
-    if (attachment != nullptr) made.emplace_back(op.program(*attachment));
-    return made;
+    if (attachment == nullptr) return {};
+    return Program(op.program(*attachment));
   }
 
   Space space_of(const sdk::PackView& pack) const {
@@ -154,16 +152,16 @@ class Reduce final : public Kernel {
     RowWalk(const Reduce& owner, const TenonPack& given, const Space& space, std::int64_t element)
         : owner_(owner) {
       const auto operands = owner.op_.view().operands();
-      const std::size_t tiles = owner.prologue_.empty() ? 0 : owner.prologue_[0].tile_count();
-      room_ = scratch(owner.inputs_ + tiles + 3);
+      const std::size_t tiles = owner.prologue_ ? owner.prologue_->tile_count() : 0;
+      room_ = scratch(owner.inputs_ + tiles + 1);
       const sdk::Dims dims(space.extents.data(), space.rank);
       for (std::size_t i = 0; i < owner.inputs_; ++i) {
         const std::size_t k = owner.results_ + i;
         cursors_[i] = sdk::Cursor(operands[k], given.operands[k], dims, space.strides[k]);
         cursors_[i].seek(element);
       }
-      if (!owner.prologue_.empty()) {
-        tile_.emplace(owner.prologue_[0], given.scalars, room_ + (owner.inputs_ + 3) * kTileBytes,
+      if (owner.prologue_) {
+        tile_.emplace(*owner.prologue_, given.scalars, room_ + (owner.inputs_ + 1) * kTileBytes,
                       static_cast<int>(std::min<std::int64_t>(space.each, kTile)));
         for (std::size_t i = 0; i < owner.inputs_; ++i) tile_->set_input(i, input(i));
       }
@@ -189,11 +187,10 @@ class Reduce final : public Kernel {
 
    private:
     std::byte* input(std::size_t i) { return room_ + i * kTileBytes; }
-    std::byte* spare(std::size_t i) { return room_ + (owner_.inputs_ + i) * kTileBytes; }
 
     void fold_one(const Operator& it, const std::byte* values, int n, std::int64_t first,
                   Partial& found) {
-      std::byte* const work = spare(0);
+      std::byte* const work = input(owner_.inputs_);  // the tile behind them
       const std::byte* const in[] = {values};
       if (it.to_narrow != nullptr) {
         it.to_narrow(work, in, n);
@@ -276,22 +273,21 @@ class Reduce final : public Kernel {
 
   /// Columns from the kept element `first` on.
   void run_strip(const TenonPack& given, const Space& space, std::int64_t first, int n) const {
-    const std::size_t tiles = prologue_.empty() ? 0 : prologue_[0].tile_count();
+    const std::size_t tiles = prologue_ ? prologue_->tile_count() : 0;
     std::byte* const room = scratch(inputs_ + tiles + 2 + 2 * results_);
     const auto at = [&](std::size_t i) { return room + i * kTileBytes; };
     const auto narrow = [&](std::size_t i) { return at(inputs_ + 2 + i); };
     const auto wide = [&](std::size_t i) { return at(inputs_ + 2 + results_ + i); };
     std::optional<Tile> tile;
-    if (!prologue_.empty())
-      tile.emplace(prologue_[0], given.scalars, at(inputs_ + 2 + 2 * results_), n);
+    if (prologue_) tile.emplace(*prologue_, given.scalars, at(inputs_ + 2 + 2 * results_), n);
     for (std::size_t i = 0; i < results_; ++i) {
-      spread(wide(i), operators_[i].wide, operators_[i].wide_start, n);
+      sdk::spread(wide(i), operators_[i].wide, operators_[i].wide_start, n);
     }
     Columns columns(*this, given, space, first);
     for (std::int64_t done = 0; done < space.each; done += kNarrow) {
       const std::int64_t rows = std::min<std::int64_t>(kNarrow, space.each - done);
       for (std::size_t i = 0; i < results_; ++i) {
-        spread(narrow(i), operators_[i].narrow, operators_[i].narrow_start, n);
+        sdk::spread(narrow(i), operators_[i].narrow, operators_[i].narrow_start, n);
       }
       for (std::int64_t row = 0; row < rows; ++row, columns.next()) {
         for (std::size_t i = 0; i < inputs_; ++i) {
@@ -387,7 +383,7 @@ class Reduce final : public Kernel {
   };
 
   sdk::OpCopy op_;
-  std::vector<Program> prologue_;
+  std::optional<Program> prologue_;
   std::vector<Operator> operators_;
   std::vector<std::size_t> order_;  // dimensions: kept, then reduced
   std::size_t kept_ = 0, results_ = 0, inputs_ = 0;

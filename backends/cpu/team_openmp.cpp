@@ -14,6 +14,7 @@ namespace {
 const int usual = omp_get_max_threads();
 std::atomic<int> size{0};  // 0: as usual
 std::atomic<bool> taken{false};
+thread_local int before = 0;  // the thread's own number, while a library has another
 
 bool take() {
   return !taken.exchange(true, std::memory_order_acquire);
@@ -45,9 +46,11 @@ void run_parts(int parts, void (*part)(void* context, int i), void* context) {
 
 LibraryThreads::LibraryThreads(bool all) : all_(all && team_size() > 1) {
   while (all_ && !take()) std::this_thread::yield();
+  before = omp_get_max_threads();
   omp_set_num_threads(all_ ? team_size() : 1);
 }
 LibraryThreads::~LibraryThreads() {
+  omp_set_num_threads(before);
   if (all_) give_back();
 }
 

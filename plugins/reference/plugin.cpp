@@ -1,7 +1,5 @@
 // Plugin reference: the readable device, on which every other is checked. What a plugin has to say for
 // itself stands here; memory, transfer and kernels are the SDK's.
-#include <unistd.h>
-
 #include <tenon/sdk.h>
 
 #include <tenon/sdk/kernels.h>
@@ -10,10 +8,6 @@ namespace {
 
 namespace sdk = tenon::sdk;
 namespace kernels = sdk::kernels;
-
-uint64_t physical_memory() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 struct Reference : sdk::SyncDevice {
   static constexpr const char* kName = "reference";
@@ -24,7 +18,7 @@ struct Reference : sdk::SyncDevice {
     info.kind = "reference";
     info.name = "plain loops on the host";
     info.uid = "reference";
-    info.memory_bytes = physical_memory();
+    info.memory_bytes = sdk::physical_memory();
     kernels::describe(info);
   }
 

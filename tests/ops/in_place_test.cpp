@@ -107,13 +107,9 @@ class InPlace : public testing::TestWithParam<FormOnDevice> {
         form_.values, {3}, {.dtype = form_.dtype, .device = device_, .requires_grad = requires_grad});
   }
 };
-std::string form_test_name(const testing::TestParamInfo<FormOnDevice>& form) {
-  const testing::TestParamInfo<std::string> device(std::get<1>(form.param), form.index);
-  return std::get<0>(form.param).name + '_' + device_test_name(device);
-}
 INSTANTIATE_TEST_SUITE_P(Ops, InPlace,
                          testing::Combine(testing::ValuesIn(kForms), testing::ValuesIn(row_devices())),
-                         form_test_name);
+                         form_test_name<Form>);
 
 TEST_P(InPlace, Form) {
   const Tensor expected = form_.op(operand());

@@ -94,10 +94,7 @@ class OutForms : public testing::TestWithParam<std::tuple<Form, std::string>> {
   }
   template <class F>
   std::int64_t launches(F call) const {
-    call();  // kernels are prepared
-    const std::int64_t before = device_.stats().launches;
-    call();
-    return device_.stats().launches - before;
+    return launches_on(device_, call);
   }
 
   const Form& form_ = std::get<0>(GetParam());
@@ -105,13 +102,9 @@ class OutForms : public testing::TestWithParam<std::tuple<Form, std::string>> {
   Tensors x_;
   Tensor expected_;
 };
-std::string form_test_name(const testing::TestParamInfo<std::tuple<Form, std::string>>& form) {
-  const testing::TestParamInfo<std::string> device(std::get<1>(form.param), form.index);
-  return std::get<0>(form.param).name + '_' + device_test_name(device);
-}
 INSTANTIATE_TEST_SUITE_P(Ops, OutForms,
                          testing::Combine(testing::ValuesIn(kForms), testing::ValuesIn(row_devices())),
-                         form_test_name);
+                         form_test_name<Form>);
 
 /// But for the last bits, which may depend on the layout of a product's result.
 void expect_alike(const std::vector<double>& got, const std::vector<double>& wanted) {

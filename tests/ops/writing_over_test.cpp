@@ -116,10 +116,7 @@ class WritingOver : public testing::TestWithParam<std::tuple<Form, std::string>>
   }
   template <class F>
   std::int64_t launches(F call) const {
-    call();  // kernels are prepared
-    const std::int64_t before = device_.stats().launches;
-    call();
-    return device_.stats().launches - before;
+    return launches_on(device_, call);
   }
   /// The gradients of x and y in the sum of squares of what `f` makes of them.
   std::vector<Reals> gradients(const Shape& shape,
@@ -144,13 +141,9 @@ class WritingOver : public testing::TestWithParam<std::tuple<Form, std::string>>
   const Form& form_ = std::get<0>(GetParam());
   const Device device_ = device(std::get<1>(GetParam()));
 };
-std::string form_test_name(const testing::TestParamInfo<std::tuple<Form, std::string>>& form) {
-  const testing::TestParamInfo<std::string> device(std::get<1>(form.param), form.index);
-  return std::get<0>(form.param).name + '_' + device_test_name(device);
-}
 INSTANTIATE_TEST_SUITE_P(Ops, WritingOver,
                          testing::Combine(testing::ValuesIn(kForms), testing::ValuesIn(row_devices())),
-                         form_test_name);
+                         form_test_name<Form>);
 
 TEST_P(WritingOver, Form) {
   const Tensor y = drawn(form_.y, 2), expected = form_.op(drawn(form_.x, 1), y);

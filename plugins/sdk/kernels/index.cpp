@@ -17,11 +17,7 @@ class Indexed : public Kernel {
   /// `indexed` is the operand that the indices move in.
   Indexed(const TenonOp& op, size_t indexed) : op_(op), indexed_(indexed) {
     for (const TenonOperandDesc& desc : op_.view().operands().subspan(2)) {
-      readers_.push_back(sdk::dispatch(sdk::Integers{}, desc.dtype, []<class T>() -> Reader {
-        return [](const std::byte* from, int64_t i) {
-          return static_cast<int64_t>(sdk::load<T>(from, i));
-        };
-      }));
+      readers_.emplace_back(desc);
     }
   }
 
@@ -41,7 +37,7 @@ class Indexed : public Kernel {
       bool inside = true;
       for (size_t i = 2; i < count; ++i) {
         const auto [extent, stride] = axis(given, i);
-        const int64_t value = index(pack, i, offsets[i]);
+        const int64_t value = readers_[i - 2](pack.operand(i), offsets[i]);
         const bool good = value >= 0 && value < extent;
         if (good) at[indexed_] += value * stride;
         if (!good) context.bad_index(value, position, i);
@@ -52,28 +48,15 @@ class Indexed : public Kernel {
     });
   }
 
-  /// The extent that index operand i counts in, and its stride.
-  std::pair<int64_t, int64_t> axis(const TenonPack& given, size_t i) const {
-    const int64_t* const at = given.dims + op_.view().rank() + 2 * (i - 2);
-    return {at[0], at[1]};
+  sdk::IndexAxis axis(const TenonPack& given, size_t i) const {
+    return sdk::index_axis(given, op_.view().rank(), i);
   }
 
   sdk::OpCopy op_;
 
  private:
-  using Reader = int64_t (*)(const std::byte* from, int64_t i);
-
-  int64_t index(const sdk::PackView& pack, size_t i, int64_t offset) const {
-    const Reader read = readers_[i - 2];
-    const bool has_memory = op_.view().operands()[i].layout != TENON_LAYOUT_INDEX;
-    if (has_memory) return read(sdk::host_address(pack.operand(i)), offset);
-    // The value is one of the operand's dtype, as an element in memory would be.
-    const int64_t value = meaning::add(pack.operand(i).offset, offset);
-    return read(reinterpret_cast<const std::byte*>(&value), 0);
-  }
-
   size_t indexed_;
-  std::vector<Reader> readers_;  // of each index operand
+  std::vector<sdk::IndexReader> readers_;  // of each index operand
 };
 
 class Gather final : public Indexed {

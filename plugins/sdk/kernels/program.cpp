@@ -5,17 +5,6 @@
 
 namespace tenon::sdk::kernels {
 
-namespace {
-
-/// n copies of a raw value.
-void spread(std::byte* out, uint8_t dtype, uint64_t bits, int n) {
-  sdk::dispatch(sdk::Everything{}, dtype, [&]<class T>() {
-    std::fill_n(reinterpret_cast<T*>(out), n, sdk::load<T>(reinterpret_cast<std::byte*>(&bits)));
-  });
-}
-
-}  // namespace
-
 Program::Program(const sdk::ProgramView& view) : input_count_(view.input_count()) {
   const size_t scalars_at = input_count_;
   const size_t constants_at = scalars_at + view.scalar_count();

@@ -11,6 +11,7 @@
 //   check.h         descriptions, validated
 //   walk.h          strided iteration
 //   cursor.h        operands, read and written in logical order
+//   indices.h       the index operands of GATHER and SCATTER
 //   host_memory.h   memory of the host as a device's memory
 //   sync_device.h   a whole plugin from the functions of one class
 //   kernels.h       kernels of all five kinds (a library: link tenon::kernels)
@@ -24,6 +25,7 @@
 #include <tenon/sdk/dtype.h>
 #include <tenon/sdk/half.h>
 #include <tenon/sdk/host_memory.h>
+#include <tenon/sdk/indices.h>
 #include <tenon/sdk/kernels.h>
 #include <tenon/sdk/opcode.h>
 #include <tenon/sdk/status.h>

@@ -3,6 +3,7 @@
 //   dispatch(Numbers{}, dtype, [&]<class T>() { add(static_cast<T*>(dst), ...); });
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -107,6 +108,13 @@ T load(const std::byte* from, int64_t index = 0) {
 template <class T>
 void store(std::byte* to, T value, int64_t index = 0) {
   std::memcpy(to + index * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
+}
+
+/// n copies of a value that is given by its raw bits.
+inline void spread(std::byte* out, uint8_t dtype, uint64_t bits, int n) {
+  dispatch(Everything{}, dtype, [&]<class T>() {
+    std::fill_n(reinterpret_cast<T*>(out), n, load<T>(reinterpret_cast<const std::byte*>(&bits)));
+  });
 }
 
 }  // namespace tenon::sdk

@@ -2,6 +2,8 @@
 // handle + offset, and imports alias.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +17,11 @@
 #include <tenon/sdk/status.h>
 
 namespace tenon::sdk {
+
+/// Bytes of the machine's memory.
+inline uint64_t physical_memory() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
 
 /// Thread-safe. Memory that is imported at an address that is taken already shares its handle: the
 /// last free counts.
