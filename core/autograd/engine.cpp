@@ -222,6 +222,7 @@ class Engine {
 
 /// The gradient to begin with: what was given, or 1 for a single element.
 Tensor first_gradient(std::string_view op, const Tensor& y, const Tensor& given) {
+  impl_of(y, op);
   require(y.requires_grad(), "[{}] the tensor does not depend on anything that requires a gradient",
           op);
   if (given.defined()) {
@@ -256,6 +257,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   require(gradients.empty() || gradients.size() == outputs.size(), "[grad] {} outputs and {} gradients",
           outputs.size(), gradients.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
+    impl_of(inputs[i], "grad");
     require(inputs[i].requires_grad(), "[grad] input {} of shape {} does not require a gradient", i,
             to_string(inputs[i].shape()));
   }

@@ -11,6 +11,7 @@
 #include "core/ops/products.h"
 #include "core/ops/program_table.h"
 #include "core/ops/random_programs.h"
+#include "core/ops/run.h"
 #include "core/ops/softmax.h"
 #include "core/tensor/impl.h"
 
@@ -60,6 +61,8 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
     require(x->rank() >= 2, "[{}] {} is no (..., positions, features)", kAttention,
             to_string(x->shape()));
   }
+  const Tensor operands[] = {q, k, v};
+  ops::common_device(kAttention, operands);
   require(q.size(-1) == k.size(-1), "[{}] queries {} and keys {} differ in their features", kAttention,
           to_string(q.shape()), to_string(k.shape()));
   require(k.size(-2) == v.size(-2), "[{}] keys {} and values {} differ in number", kAttention,

@@ -156,7 +156,7 @@ TEST_P(OutForms, OperandsBelowTheResult) {
 TEST_P(OutForms, RefusesWhatDoesNotFit) {
   const auto refusal = [&](Tensor out, const Tensors& x) {
     const Thrown text = thrown([&] { form_.into(out, x); });
-    EXPECT_EQ(text.kind, ErrorKind::InvalidArgument);
+    EXPECT_EQ(text.kind, ErrorKind::InvalidArgument) << text;
     return text.text.substr(text.text.find(']') + 2);
   };
   const TensorOptions like{.dtype = expected_.dtype(), .device = device_};

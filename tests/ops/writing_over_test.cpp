@@ -6,6 +6,8 @@
 #include <tuple>
 #include <vector>
 
+#include <gmock/gmock.h>
+
 #include <tenon/autograd.h>
 #include <tenon/ops.h>
 
@@ -264,10 +266,12 @@ TEST_P(WritingOverOn, RefusesWhatDoesNotFit) {
   refused([&] { index_fill_(same, 0, at, 1); },
           "[index_fill] (2,) with strides (0,) shares elements, so it can't be written in place; "
           "clone() it first");
-  EXPECT_TRUE(thrown([&] {
-                put_(row, at + 2, row);
+  const Tensor beyond = tensor({2, 2}, {.dtype = i32, .device = device_});
+  EXPECT_THAT(thrown([&] {
+                put_(row, beyond, row);
                 device_.synchronize();
-              }).text.starts_with("[put] index 2 is out of range for 2 rows of dimension 0"));
+              }).text,
+              testing::StartsWith("[put] index 2 is out of range for 2 rows of dimension 0"));
 }
 
 }  // namespace

@@ -95,8 +95,8 @@ Tensor gradient_of(const Tensor& x) {
 
 /// Of the first order, or of the second: no higher, so that graphs stay small.
 Parts gradients(const Tensor& y, const Parts& inputs, bool twice) {
-  const Tensor sums[] = {y.sum()};
-  const Parts first = autograd::grad(sums, inputs, {}, {.create_graph = twice, .allow_unused = true});
+  const Tensor whole[] = {y.defined() ? y.sum() : y};
+  const Parts first = autograd::grad(whole, inputs, {}, {.create_graph = twice, .allow_unused = true});
   if (!twice) return first;
   Parts outputs;
   for (const Tensor& dx : first) {
@@ -128,7 +128,7 @@ void add_gradients(Table& table) {
                        y.sum().backward({}, retain);
                        return gradient_of(x);
                      }),
-                line("sum", gradients),
+                line("grad", gradients),
                 line("item",
                      [](const Tensor& x) {
                        const Scalar value = x.item_scalar();
