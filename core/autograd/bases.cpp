@@ -121,10 +121,10 @@ void follow_base(const Tensor& x) {
   impl.output = 0;
   impl.node_version = version;
   if (!impl.base.requires_grad()) return;
-  impl.node = std::make_shared<Node>("view", edges_to({&impl.base, 1}), 1,
-                                     [window = window_of(x)](std::span<const Tensor> dy) {
-                                       return std::vector<Tensor>{place(dy[0], window)};
-                                     });
+  impl.node = make_node("view", edges_to({&impl.base, 1}), 1,
+                        [window = window_of(x)](std::span<const Tensor> dy) {
+                          return std::vector<Tensor>{place(dy[0], window)};
+                        });
   if (impl.retained != nullptr) impl.node->retain(0, impl.retained);
 }
 
@@ -154,7 +154,7 @@ void check_in_place(std::string_view op, const Tensor& x, bool recorded) {
 
 void rebase(const Tensor& x) {
   detail::TensorImpl &impl = *x.impl(), &base = *impl.base.impl();
-  std::vector<Edge> edges{{base.node, base.output, {}}, {impl.node, impl.output, {}}};
+  Edges edges{{base.node, base.output, {}}, {impl.node, impl.output, {}}};
   record("write_to_view", std::move(edges), {&impl.base, 1},
          [window = window_of(x)](std::span<const Tensor> dy) {
            return std::vector<Tensor>{cleared(dy[0], window), take(dy[0], window)};

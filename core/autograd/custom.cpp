@@ -68,8 +68,8 @@ void check_gradients(std::string_view name, std::span<const Tensor> gradients,
     if (!dx.defined() || !needed[i]) continue;
     require(dx.shape() == x.shape && dx.dtype() == x.dtype && dx.device() == x.device,
             "[{}] backward gave {} {} on {} as the gradient of input {}, which is {} {} on {}", name,
-            tenon::name(dx.dtype()), to_string(dx.shape()), dx.device().name(), i, tenon::name(x.dtype),
-            to_string(x.shape), x.device.name());
+            tenon::name(dx.dtype()), dx.shape(), dx.device().name(), i, tenon::name(x.dtype), x.shape,
+            x.device.name());
   }
 }
 

@@ -1,4 +1,7 @@
 // Backward: each node after all that use its results, without recursion.
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -13,6 +16,7 @@
 #include "core/autograd/modes.h"
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
+#include "core/base/small.h"
 #include "core/tensor/impl.h"
 
 namespace tenon::autograd {
@@ -25,9 +29,9 @@ bool is_exclusive(const Tensor& x) {
 }
 
 /// Adds to what has arrived, in its memory where that can be.
-void add(Tensor& slot, const Tensor& gradient) {
+void add(Tensor& slot, Tensor gradient) {
   if (!slot.defined()) {
-    slot = gradient;
+    slot = std::move(gradient);
   } else if (!grad_enabled() && is_exclusive(slot)) {
     slot += gradient;
   } else {
@@ -42,8 +46,8 @@ Tensor hooked(Tensor gradient, const GradientHooks& hooks) {
     require(other.shape() == gradient.shape() && other.dtype() == gradient.dtype() &&
                 other.device() == gradient.device(),
             "[register_hook] the hook gave {} {} on {}, the gradient is {} {} on {}",
-            name(other.dtype()), to_string(other.shape()), other.device().name(),
-            name(gradient.dtype()), to_string(gradient.shape()), gradient.device().name());
+            name(other.dtype()), other.shape(), other.device().name(), name(gradient.dtype()),
+            gradient.shape(), gradient.device().name());
     gradient = other;
   }
   return gradient;
@@ -55,11 +59,49 @@ void accumulate(Tensor leaf, Tensor gradient) {
   const std::lock_guard lock(mutex_of(leaf));
   Tensor& grad = leaf.impl()->grad;
   if (grad.defined()) {
-    add(grad, gradient);
+    add(grad, std::move(gradient));
   } else {
     leaf.set_grad(is_exclusive(gradient) ? std::move(gradient) : gradient.clone());
   }
 }
+
+/// Numbers by pointer: a hash table with open addressing, at most half full.
+class Numbering {
+ public:
+  /// The number of `key`, and whether it is new: the next one.
+  std::pair<std::uint32_t, bool> of(const void* key) {
+    if (2 * (count_ + 1) > slots_.size()) grow();
+    Slot& slot = find(key);
+    if (slot.key != nullptr) return {slot.number, false};
+    slot = {key, count_};
+    return {count_++, true};
+  }
+
+ private:
+  struct Slot {
+    const void* key = nullptr;
+    std::uint32_t number = 0;
+  };
+
+  Slot& find(const void* key) {
+    const std::uint64_t hash = reinterpret_cast<std::uintptr_t>(key) * 0x9e3779b97f4a7c15u;
+    std::size_t i = hash >> shift_;
+    while (slots_[i].key != nullptr && slots_[i].key != key) i = (i + 1) % slots_.size();
+    return slots_[i];
+  }
+  void grow() {
+    const Small<Slot, 32> before = std::move(slots_);
+    slots_.assign(std::max<std::size_t>(2 * before.size(), 32), Slot());
+    shift_ = 64 - std::countr_zero(slots_.size());
+    for (const Slot& slot : before) {
+      if (slot.key != nullptr) find(slot.key) = slot;
+    }
+  }
+
+  Small<Slot, 32> slots_;
+  int shift_ = 64;
+  std::uint32_t count_ = 0;
+};
 
 class Engine {
  public:
@@ -76,11 +118,12 @@ class Engine {
   }
 
   void run(std::span<const Tensor> outputs, std::span<const Tensor> gradients) {
-    const std::vector<Edge> roots = edges_to(outputs);
-    for (const Edge& root : roots) discover(root);
-    for (std::size_t i = 0; i < roots.size(); ++i) deliver(roots[i], gradients[i]);
+    const Edges roots = edges_to(outputs);
+    Small<std::uint32_t, 2> places;
+    for (const Edge& root : roots) places.push_back(discover(root));
+    for (std::size_t i = 0; i < roots.size(); ++i) deliver(places[i], roots[i].output, gradients[i]);
     for (auto place = order_.rbegin(); place != order_.rend(); ++place) {
-      (*place)->node != nullptr ? run_node(**place) : finish_leaf(**place);
+      places_[*place].node != nullptr ? run_node(places_[*place]) : finish_leaf(places_[*place]);
     }
   }
 
@@ -97,67 +140,81 @@ class Engine {
     Tensor leaf;
     bool leads_to_capture = false;  // a node whose run gives a captured gradient
     std::span<const Capture> captures;
-    std::vector<Tensor> gradients;  // one for each output
+    Small<Tensor, 1> gradients;    // one for each output
+    std::size_t first_target = 0;  // of a node: where its edges lead, in targets_
   };
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
 
   static const void* key(const Edge& edge) {
     return edge.node != nullptr ? static_cast<const void*>(edge.node.get()) : edge.leaf.impl();
   }
 
   /// The place at an edge's end, and whether it is new.
-  std::pair<Place*, bool> place_of(const Edge& edge) {
+  std::pair<std::uint32_t, bool> place_of(const Edge& edge) {
     const void* const k = key(edge);
-    if (k == nullptr) return {nullptr, false};
-    const auto [entry, is_new] = places_.try_emplace(k);
-    Place& place = entry->second;
+    if (k == nullptr) return {kNowhere, false};
+    const auto [number, is_new] = numbers_.of(k);
     if (is_new) {
+      Place& place = places_.emplace_back();
       place.node = edge.node.get();
       place.leaf = edge.leaf;
       place.gradients.resize(place.node == nullptr ? 1 : place.node->output_count);
-      const auto captures = captures_.find(k);
-      if (captures != captures_.end()) place.captures = captures->second;
+      if (capturing_) {
+        const auto captures = captures_.find(k);
+        if (captures != captures_.end()) place.captures = captures->second;
+      }
     }
-    return {&place, is_new};
+    return {number, is_new};
   }
 
   bool is_wanted(const Place& place) const {
     return !capturing_ || place.leads_to_capture || !place.captures.empty();
   }
 
-  /// Appends what an edge leads to, each place after all that its inputs lead to.
-  void discover(const Edge& root) {
+  /// Appends what an edge leads to, each place after all that its inputs lead to; the edge's own place.
+  std::uint32_t discover(const Edge& root) {
     struct Visit {
-      Place* place;
+      std::uint32_t place;
       std::size_t next = 0;
     };
-    std::vector<Visit> path;
+    Small<Visit, 16> path;
     const auto enter = [&](const Edge& edge) {
-      const auto [place, is_new] = place_of(edge);
-      if (is_new) path.push_back({place});
+      const auto [number, is_new] = place_of(edge);
+      if (is_new) path.push_back({number});
+      if (is_new && edge.node != nullptr) {
+        places_[number].first_target = targets_.size();
+        targets_.resize(targets_.size() + edge.node->inputs().size());
+      }
+      return number;
     };
-    enter(root);
+    const std::uint32_t place = enter(root);
     while (!path.empty()) {
-      Visit& visit = path.back();
-      Place& place = *visit.place;
-      if (place.node != nullptr && visit.next < place.node->inputs().size()) {
-        enter(place.node->inputs()[visit.next++]);
+      const auto [number, next] = path.back();
+      const Node* const node = places_[number].node;
+      if (node != nullptr && next < node->inputs().size()) {
+        ++path.back().next;
+        const std::uint32_t target = enter(node->inputs()[next]);
+        targets_[places_[number].first_target + next] = target;
         continue;
       }
-      if (place.node != nullptr && capturing_) {
-        for (const Edge& edge : place.node->inputs()) {
-          const Place* const input = place_of(edge).first;
-          place.leads_to_capture |= input != nullptr && is_wanted(*input);
-        }
-      }
-      order_.push_back(&place);
+      if (node != nullptr && capturing_) note_captures(places_[number]);
+      order_.push_back(number);
       path.pop_back();
+    }
+    return place;
+  }
+
+  /// Once it is known of all that the place leads to.
+  void note_captures(Place& place) const {
+    for (std::size_t i = 0; i < place.node->inputs().size(); ++i) {
+      const std::uint32_t target = targets_[place.first_target + i];
+      place.leads_to_capture |= target != kNowhere && is_wanted(places_[target]);
     }
   }
 
-  void deliver(const Edge& edge, const Tensor& gradient) {
-    Place* const place = gradient.defined() ? place_of(edge).first : nullptr;
-    if (place == nullptr || !is_wanted(*place)) return;
-    add(place->gradients[static_cast<std::size_t>(edge.output)], gradient);
+  void deliver(std::uint32_t target, int output, Tensor gradient) {
+    if (!gradient.defined() || target == kNowhere || !is_wanted(places_[target])) return;
+    add(places_[target].gradients[static_cast<std::size_t>(output)], std::move(gradient));
   }
 
   void keep_captured(const Place& place) {
@@ -186,15 +243,14 @@ class Engine {
       finish_gradient(node, static_cast<int>(i), place.gradients[i]);
     }
     keep_captured(place);
-    std::vector<Tensor> dx(node.inputs().size());
+    Small<Tensor, 4> dx(node.inputs().size());
     if (any && (!capturing_ || place.leads_to_capture)) {
-      dx = node.run(place.gradients, retain_graph_);
+      node.run(place.gradients, dx, retain_graph_);
       if (anomaly_mode()) check_anomaly(node.name, node.module, place.gradients, dx);
     }
     place.gradients.clear();
     for (std::size_t i = 0; i < dx.size(); ++i) {
-      const Tensor gradient = std::move(dx[i]);  // held once, so that it can be adopted
-      deliver(node.inputs()[i], gradient);
+      deliver(targets_[place.first_target + i], node.inputs()[i].output, std::move(dx[i]));
     }
   }
 
@@ -216,8 +272,10 @@ class Engine {
   bool retain_graph_;
   bool capturing_ = false;
   std::unordered_map<const void*, std::vector<Capture>> captures_;
-  std::unordered_map<const void*, Place> places_;
-  std::vector<Place*> order_;  // inputs first
+  Numbering numbers_;
+  Small<Place, 8> places_;
+  Small<std::uint32_t, 16> targets_;
+  Small<std::uint32_t, 8> order_;  // inputs first
 };
 
 /// The gradient to begin with: what was given, or 1 for a single element.
@@ -227,13 +285,13 @@ Tensor first_gradient(std::string_view op, const Tensor& y, const Tensor& given)
           op);
   if (given.defined()) {
     require(given.shape() == y.shape(), "[{}] the gradient's shape {} is not the tensor's {}", op,
-            to_string(given.shape()), to_string(y.shape()));
+            given.shape(), y.shape());
     require(given.device() == y.device(), "[{}] the gradient is on {}, the tensor on {}", op,
             given.device().name(), y.device().name());
     return given.dtype() == y.dtype() ? given : given.to(y.dtype());
   }
   require(y.numel() == 1, "[{}] the tensor has shape {}: give a gradient, or reduce it to one element",
-          op, to_string(y.shape()));
+          op, y.shape());
   return ones_like(y);
 }
 
@@ -259,7 +317,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     impl_of(inputs[i], "grad");
     require(inputs[i].requires_grad(), "[grad] input {} of shape {} does not require a gradient", i,
-            to_string(inputs[i].shape()));
+            inputs[i].shape());
   }
   Engine engine(options.retain_graph.value_or(options.create_graph));
   engine.capture(inputs);
@@ -268,7 +326,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
     require(options.allow_unused || engine.captured[i].defined(),
             "[grad] the outputs don't depend on input {} of shape {}; allow_unused gives it an "
             "undefined gradient",
-            i, to_string(inputs[i].shape()));
+            i, inputs[i].shape());
   }
   return std::move(engine.captured);
 }

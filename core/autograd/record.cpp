@@ -14,67 +14,88 @@
 namespace tenon {
 namespace autograd {
 
-Node::Node(std::string_view op, std::vector<Edge> edges, std::size_t outputs, Backward how)
-    : name(op),
-      module(recording_module()),
-      output_count(outputs),
-      inputs_(std::move(edges)),
-      backward_(std::move(how)) {}
+Node::Node(std::string_view op, std::size_t outputs)
+    : name(op), module(recording_module()), output_count(outputs) {}
 
-Node::~Node() {
-  // What this node holds may be the last owner of other nodes: they queue up here instead of nesting.
-  struct Remains {
-    std::vector<Edge> inputs;
-    Backward backward;
-    std::map<int, OutputHooks> hooks;
-  };
-  thread_local std::vector<Remains>* queue = nullptr;
-  Remains mine{std::move(inputs_), std::move(backward_), std::move(hooks_)};
-  if (queue != nullptr) {
-    queue->push_back(std::move(mine));
-    return;
+void Retire::operator()(Node* node) const noexcept {
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local Node* waiting = nullptr;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local bool is_busy = false;
+  node->next_ = std::exchange(waiting, node);
+  if (is_busy) return;  // what a node holds may be the last owner of others
+  is_busy = true;
+  while (Node* const each = waiting) {
+    waiting = each->next_;
+    delete each;
   }
-  std::vector<Remains> own;
-  queue = &own;
-  own.push_back(std::move(mine));
-  while (!own.empty()) {
-    const Remains remains = std::move(own.back());
-    own.pop_back();
-  }
-  queue = nullptr;
+  is_busy = false;
 }
 
-std::vector<Tensor> Node::run(std::span<const Tensor> dy, bool retain) {
-  Backward own;
-  {
-    const std::lock_guard lock(mutex_);
-    own = retain ? backward_ : std::exchange(backward_, nullptr);
-  }
-  require(own != nullptr,
+void Node::enter(bool retain) {
+  const std::lock_guard lock(gate_);
+  require(!is_freed(),
           "[backward] the graph behind {} has been freed; keep it with backward({{}}, true)", name);
-  return own(dy);
+  is_over_.store(!retain, std::memory_order_release);
+  ++running_;
 }
 
-bool Node::is_freed() const {
-  const std::lock_guard lock(mutex_);
-  return backward_ == nullptr;
+void Node::leave() {
+  bool is_last = false;
+  {
+    const std::lock_guard lock(gate_);
+    is_last = --running_ == 0 && is_freed();
+  }
+  if (is_last) free_saved();
+}
+
+void Node::run(std::span<const Tensor> dy, std::span<Tensor> dx, bool retain) {
+  enter(retain);
+  struct Leaving {
+    Node& node;
+    ~Leaving() { node.leave(); }
+  } leaving{*this};
+  backward(dy, dx);
 }
 
 HookHandle Node::add_hook(int output, std::function<Tensor(const Tensor&)> hook) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(gate_);
+  is_hooked_.store(true, std::memory_order_release);
   return hooks_[output].hooks.add(std::move(hook));
 }
 
 void Node::retain(int output, std::shared_ptr<RetainedGrad> retained) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(gate_);
+  is_hooked_.store(true, std::memory_order_release);
   hooks_[output].retained = std::move(retained);
 }
 
 std::optional<OutputHooks> Node::hooks(int output) const {
-  const std::lock_guard lock(mutex_);
+  if (!is_hooked_.load(std::memory_order_acquire)) return std::nullopt;
+  const std::lock_guard lock(gate_);
   const auto found = hooks_.find(output);
   return found == hooks_.end() ? std::nullopt : std::optional(found->second);
 }
+
+namespace {
+
+/// A node whose backward is a function.
+class FunctionNode final : public Node, public Recycled<FunctionNode> {
+ public:
+  FunctionNode(std::string_view op, Edges edges, std::size_t outputs, Backward how)
+      : Node(op, outputs), backward_(std::move(how)) {
+    inputs_ = std::move(edges);
+  }
+
+ private:
+  void backward(std::span<const Tensor> dy, std::span<Tensor> dx) const override {
+    std::vector<Tensor> gradients = backward_(dy);
+    std::move(gradients.begin(), gradients.end(), dx.begin());
+  }
+  void free_saved() override { backward_ = nullptr; }
+
+  Backward backward_;
+};
+
+}  // namespace
 
 std::mutex& mutex_of(const Tensor& leaf) {
   static std::array<std::mutex, 64> mutexes;
@@ -88,6 +109,12 @@ bool needs_record(std::span<const Tensor> inputs) {
          });
 }
 
+bool needs_record(std::span<const Tensor* const> inputs) {
+  return grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor* x) {
+           return x->defined() && x->requires_grad();
+         });
+}
+
 Edge edge_to(const Tensor& x) {
   if (!x.defined() || !x.requires_grad()) return {};
   const detail::TensorImpl& impl = *x.impl();
@@ -98,8 +125,8 @@ Edge edge_to(const Tensor& x) {
   return {impl.node, impl.output, {}};
 }
 
-std::vector<Edge> edges_to(std::span<const Tensor> tensors) {
-  std::vector<Edge> edges;
+Edges edges_to(std::span<const Tensor> tensors) {
+  Edges edges;
   for (const Tensor& x : tensors) edges.push_back(edge_to(x));
   return edges;
 }
@@ -120,9 +147,19 @@ std::shared_ptr<Node> record(std::string_view name, std::span<const Tensor> inpu
   return record(name, edges_to(inputs), outputs, std::move(backward));
 }
 
-std::shared_ptr<Node> record(std::string_view name, std::vector<Edge> edges,
-                             std::span<const Tensor> outputs, Backward backward) {
-  const auto node = std::make_shared<Node>(name, std::move(edges), outputs.size(), std::move(backward));
+std::shared_ptr<Node> record(std::string_view name, Edges edges, std::span<const Tensor> outputs,
+                             Backward backward) {
+  auto node = make_node(name, std::move(edges), outputs.size(), std::move(backward));
+  attach(node, outputs);
+  return node;
+}
+
+std::shared_ptr<Node> make_node(std::string_view op, Edges edges, std::size_t outputs,
+                                Backward backward) {
+  return make_node<FunctionNode>(op, std::move(edges), outputs, std::move(backward));
+}
+
+void attach(const std::shared_ptr<Node>& node, std::span<const Tensor> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].defined() || !is_floating(outputs[i].dtype())) continue;
     detail::TensorImpl& impl = *outputs[i].impl();
@@ -135,7 +172,6 @@ std::shared_ptr<Node> record(std::string_view name, std::vector<Edge> edges,
     impl.node_version = outputs[i].version();
     if (impl.base.defined()) rebase(outputs[i]);
   }
-  return node;
 }
 
 Tensor alias(const Tensor& x) {
@@ -150,8 +186,7 @@ Tensor alias(const Tensor& x) {
   return other;
 }
 
-Tensor replayed(std::string_view name, const Tensor& y, const std::vector<Edge>& edges,
-                const Backward& backward) {
+Tensor replayed(std::string_view name, const Tensor& y, const Edges& edges, const Backward& backward) {
   if (!grad_enabled()) return y;
   const Tensor again = alias(y);
   record(name, edges, {&again, 1}, backward);
@@ -230,7 +265,7 @@ void Tensor::set_grad(Tensor grad) {
             grad.device().name(), name(impl.dtype), device().name());
   }
   require(!grad.defined() || grad.shape() == impl.shape, "[set_grad] shapes differ: {} and {}",
-          grad.defined() ? tenon::to_string(grad.shape()) : "", tenon::to_string(impl.shape));
+          grad.defined() ? tenon::to_string(grad.shape()) : "", impl.shape);
   (impl.retained != nullptr ? impl.retained->gradient : impl.grad) = std::move(grad);
 }
 

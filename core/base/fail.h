@@ -1,11 +1,13 @@
 // How the core throws.
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <tenon/error.h>
+#include <tenon/shape.h>
 
 namespace tenon {
 
@@ -22,3 +24,12 @@ void require(bool ok, fmt::format_string<A...> text, A&&... arguments) {
 }
 
 }  // namespace tenon
+
+/// A shape among a text's arguments: written out only where the text is.
+template <>
+struct fmt::formatter<tenon::Dims> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const tenon::Dims& dims, Context& context) const {
+    return fmt::formatter<std::string_view>::format(tenon::to_string(dims), context);
+  }
+};

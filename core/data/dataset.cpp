@@ -58,8 +58,8 @@ Tensor TensorDataset::Column::rows(std::span<const std::int64_t> indices) const 
 
 TensorDataset::TensorDataset(const Tensor& x, const Tensor& y)
     : table_(std::make_shared<const Table>(Table{Column("x", x), Column("y", y)})) {
-  require(x.shape()[0] == y.shape()[0], "[TensorDataset] x and y differ in rows: {} and {}",
-          to_string(x.shape()), to_string(y.shape()));
+  require(x.shape()[0] == y.shape()[0], "[TensorDataset] x and y differ in rows: {} and {}", x.shape(),
+          y.shape());
 }
 
 std::int64_t TensorDataset::size() const {

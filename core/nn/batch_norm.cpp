@@ -35,7 +35,7 @@ Program normalisation(DType x, DType statistics, std::optional<DType> affine) {
 
 Tensor normalise(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
                  const Tensor& bias, double eps) {
-  using Key = std::tuple<DType, DType, std::optional<DType>>;
+  using Key = std::tuple<DType, DType, bool, DType>;
   static auto& programs = *new ops::ProgramTable<Key>;
   std::vector<Tensor> inputs{x, mean, variance};
   std::optional<DType> affine;
@@ -43,8 +43,9 @@ Tensor normalise(const Tensor& x, const Tensor& mean, const Tensor& variance, co
     affine = weight.dtype();
     inputs.insert(inputs.end(), {weight, bias});
   }
-  const Program& program = programs.get({x.dtype(), mean.dtype(), affine},
-                                        [&] { return normalisation(x.dtype(), mean.dtype(), affine); });
+  const Program& program =
+      programs.get({x.dtype(), mean.dtype(), affine.has_value(), affine.value_or(f32)},
+                   [&] { return normalisation(x.dtype(), mean.dtype(), affine); });
   const std::uint64_t bits = Scalar(eps).bits(ops::accumulator(promote(x.dtype(), mean.dtype())));
   return ops::apply("BatchNorm1d", program, inputs, {&bits, 1}).front();
 }
@@ -86,7 +87,7 @@ BatchNorm1d::BatchNorm1d(std::int64_t channels, BatchNorm1dOptions options)
 void BatchNorm1d::check(const Tensor& x) const {
   const Shape& shape = impl_of(x, "BatchNorm1d").shape;
   require((shape.size() == 2 || shape.size() == 3) && shape[1] == channels_,
-          "[BatchNorm1d] x is {}, not (N, {}) or (N, {}, L)", to_string(shape), channels_, channels_);
+          "[BatchNorm1d] x is {}, not (N, {}) or (N, {}, L)", shape, channels_, channels_);
   require(is_floating(x.dtype()), "[BatchNorm1d] x is {}; use a floating dtype", name(x.dtype()));
 }
 
@@ -125,7 +126,7 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
   const auto count = static_cast<double>(x.numel() / channels_);
   require(!is_training() || count > 1,
           "[BatchNorm1d] {} has one value for each channel, which has no variance to train with",
-          to_string(x.shape()));
+          x.shape());
   const Dims dims = x.rank() == 2 ? Dims{0} : Dims{0, 2};
   const Tensor wide = x.to(ops::accumulator(x.dtype()));
   const Tensor mean = wide.mean(dims, true), difference = wide - mean;

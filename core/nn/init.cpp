@@ -82,7 +82,7 @@ void make_orthonormal(const Tensor& rows) {
 
 Fans fans(std::string_view name, const Shape& weight) {
   require(weight.size() >= 2, "[{}] {} has no fans: a weight has two dimensions at least", name,
-          to_string(weight));
+          weight);
   std::int64_t field = 1;
   for (int d = 2; d < weight.size(); ++d) field *= weight[d];
   return {.in = weight[1] * field, .out = weight[0] * field};
@@ -142,7 +142,7 @@ Tensor ones_(Tensor x) {
 }
 
 Tensor eye_(Tensor x) {
-  require(impl_of(x, "eye_").shape.size() == 2, "[eye_] {} is no matrix", to_string(x.shape()));
+  require(impl_of(x, "eye_").shape.size() == 2, "[eye_] {} is no matrix", x.shape());
   const NoGrad guard;
   const TensorOptions options{.dtype = i32, .device = x.device()};
   return x.copy_(arange(x.size(0), options).unsqueeze(1) == arange(x.size(1), options));
@@ -151,7 +151,7 @@ Tensor eye_(Tensor x) {
 Tensor dirac_(Tensor x, std::int64_t groups) {
   const Shape shape = impl_of(x, "dirac_").shape;
   require(shape.size() >= 3 && shape.size() <= 5,
-          "[dirac_] {} is no weight of a convolution, which has 3 to 5 dimensions", to_string(shape));
+          "[dirac_] {} is no weight of a convolution, which has 3 to 5 dimensions", shape);
   require(groups > 0 && shape[0] % groups == 0, "[dirac_] {} outputs are not {} groups", shape[0],
           groups);
   const NoGrad guard;
@@ -166,8 +166,7 @@ Tensor dirac_(Tensor x, std::int64_t groups) {
 }
 
 Tensor orthogonal_(Tensor x, double gain, Generator& generator) {
-  require(impl_of(x, "orthogonal_").shape.size() >= 2, "[orthogonal_] {} is no matrix",
-          to_string(x.shape()));
+  require(impl_of(x, "orthogonal_").shape.size() >= 2, "[orthogonal_] {} is no matrix", x.shape());
   return fill("orthogonal_", x, [&](TensorOptions options) {
     options.dtype = ops::accumulator(*options.dtype);
     const std::int64_t outputs = x.size(0), inputs = outputs > 0 ? x.numel() / outputs : 0;
@@ -179,7 +178,7 @@ Tensor orthogonal_(Tensor x, double gain, Generator& generator) {
 }
 
 Tensor sparse_(Tensor x, double sparsity, double std, Generator& generator) {
-  require(impl_of(x, "sparse_").shape.size() == 2, "[sparse_] {} is no matrix", to_string(x.shape()));
+  require(impl_of(x, "sparse_").shape.size() == 2, "[sparse_] {} is no matrix", x.shape());
   require(sparsity >= 0 && sparsity <= 1, "[sparse_] sparsity is {}: it must be from 0 to 1", sparsity);
   return fill("sparse_", x, [&](TensorOptions options) {
     const Tensor lots = random::uniform(x.shape(), {}, {.device = options.device}, generator);

@@ -23,8 +23,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, LinearOptions options) {
 
 Tensor Linear::forward(const Tensor& x) const {
   require(x.rank() > 0 && x.size(-1) == weight.size(1),
-          "[Linear] the last extent of {} is not the weight's {}", to_string(x.shape()),
-          weight.size(1));
+          "[Linear] the last extent of {} is not the weight's {}", x.shape(), weight.size(1));
   return linear(x, weight, bias);
 }
 
@@ -32,8 +31,7 @@ Tensor Flatten::forward(const Tensor& x) const {
   if (x.rank() == 0) return x.reshape({1});
   const int first = checked_dim("Flatten", first_, x.rank());
   const int last = checked_dim("Flatten", last_, x.rank());
-  require(first <= last, "[Flatten] dimension {} of {} is behind {}", first, to_string(x.shape()),
-          last);
+  require(first <= last, "[Flatten] dimension {} of {} is behind {}", first, x.shape(), last);
   Shape shape;
   for (int d = 0; d < x.rank(); ++d) {
     if (d <= first || d > last) {
@@ -74,7 +72,7 @@ Tensor Dropout::forward(const Tensor& x) const {
 
 LayerNorm::LayerNorm(const Shape& shape, LayerNormOptions options) : shape_(shape), eps_(options.eps) {
   require(shape.size() > 0 && numel(shape, "LayerNorm") > 0,
-          "[LayerNorm] {} is no shape to normalise over", to_string(shape));
+          "[LayerNorm] {} is no shape to normalise over", shape);
   require(eps_ >= 0, "[LayerNorm] eps is {}: it must be at least 0", eps_);
   const MemoryTag tag("parameters");
   if (options.affine) weight = add("weight", Parameter(ones(shape, options.tensor)));

@@ -14,8 +14,7 @@ using program::Value;
 
 DType common_dtype(std::string_view op, const Tensor& x, const Tensor& y) {
   impl_of(x, op), impl_of(y, op);
-  require(x.shape() == y.shape(), "[{}] shapes differ: {} and {}", op, to_string(x.shape()),
-          to_string(y.shape()));
+  require(x.shape() == y.shape(), "[{}] shapes differ: {} and {}", op, x.shape(), y.shape());
   const auto wide = [](const Tensor& z) { return autograd::autocast_dtype(autograd::Cast::wide, z); };
   const DType dtype = promote(wide(x), wide(y));
   return is_floating(dtype) ? dtype : f32;
@@ -29,8 +28,7 @@ DType common_dtype(std::string_view op, const Tensor& x, const Tensor& y,
   for (const Tensor& other : others) {
     if (!other.defined()) continue;
     require(broadcast(op, x.shape(), other.shape()) == x.shape(),
-            "[{}] {} of shape {} does not broadcast to {}", op, further, to_string(other.shape()),
-            to_string(x.shape()));
+            "[{}] {} of shape {} does not broadcast to {}", op, further, other.shape(), x.shape());
     dtype = promote(dtype, other.dtype());
   }
   return dtype;

@@ -31,7 +31,7 @@ Tensor HingeEmbeddingLoss::forward(const Tensor& x, const Tensor& y) const {
 
 Tensor MarginRankingLoss::forward(const Tensor& a, const Tensor& b, const Tensor& y) const {
   require(impl_of(y, "MarginRankingLoss").shape == impl_of(a, "MarginRankingLoss").shape,
-          "[MarginRankingLoss] y is {}, not {} as a", to_string(y.shape()), to_string(a.shape()));
+          "[MarginRankingLoss] y is {}, not {} as a", y.shape(), a.shape());
   Loss loss("MarginRankingLoss", a, b, {y});
   const Value short_of = loss.f(y) * (loss.y - loss.x) + loss.f.scalar(options_.margin);
   return loss.reduced(hinge(loss.f, short_of), options_.reduction);
@@ -49,8 +49,8 @@ Tensor CosineEmbeddingLoss::forward(const Tensor& a, const Tensor& b, const Tens
   const DType dtype = common_dtype(kName, a, b);
   require(a.rank() > 0, "[{}] 0-d tensors are no vectors", kName);
   const ops::Fold fold = last_of(a.shape());
-  require(impl_of(y, kName).shape == fold.result, "[{}] y is {}, not {}", kName, to_string(y.shape()),
-          to_string(fold.result));
+  require(impl_of(y, kName).shape == fold.result, "[{}] y is {}, not {}", kName, y.shape(),
+          fold.result);
   Formula f(dtype);
   const Value u = f(a), v = f(b);
   for (const Value product : {u * v, u * u, v * v}) f.output(product);

@@ -47,8 +47,7 @@ Tensor affine_product(std::string_view op, const Tensor& c, const Tensor& x, con
   const DType dtype = x.dtype(), acc = accumulator(dtype);
   const Shape shape = product_shape(op, x, y);
   require(!c.defined() || (c.rank() <= shape.size() && broadcast(op, c.shape(), shape) == shape),
-          "[{}] {} does not broadcast to {}", op, c.defined() ? to_string(c.shape()) : "",
-          to_string(shape));
+          "[{}] {} does not broadcast to {}", op, c.defined() ? to_string(c.shape()) : "", shape);
   check_factor(op, "alpha", options.alpha, dtype);
   check_factor(op, "beta", options.beta, dtype);
   const bool adds = c.defined() && !is_number(options.beta, 0);
@@ -86,7 +85,7 @@ void check_batches(std::string_view op, const Tensor& x, const Tensor& y) {
   impl_of(x, op);
   impl_of(y, op);
   require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[{}] batches differ: {} x {}", op,
-          to_string(x.shape()), to_string(y.shape()));
+          x.shape(), y.shape());
 }
 
 /// addmm and baddbmm are one function of matrices of `rank`.
@@ -101,7 +100,7 @@ Tensor checked_affine(std::string_view op, int rank, const Tensor& added, const 
             name(t->dtype()));
   }
   require(x.rank() == rank && y.rank() == rank, "[{}] takes {}-D operands, not {} x {}", op, rank,
-          to_string(x.shape()), to_string(y.shape()));
+          x.shape(), y.shape());
   return affine_product(op, c, x, y, options);
 }
 
@@ -135,10 +134,9 @@ Tensor& baddbmm_out(Tensor& out, const Tensor& c, const Tensor& x, const Tensor&
 // Σ over batches and K together: (M, B · K) x (B · K, N).
 Tensor addbmm(const Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {
   ops::check_batches("addbmm", x, y);
-  require(x.rank() == 3 && y.rank() == 3, "[addbmm] takes 3-D operands, not {} x {}",
-          to_string(x.shape()), to_string(y.shape()));
-  require(x.size(2) == y.size(1), "[addbmm] inner dimensions differ: {} x {}", to_string(x.shape()),
-          to_string(y.shape()));
+  require(x.rank() == 3 && y.rank() == 3, "[addbmm] takes 3-D operands, not {} x {}", x.shape(),
+          y.shape());
+  require(x.size(2) == y.size(1), "[addbmm] inner dimensions differ: {} x {}", x.shape(), y.shape());
   return ops::checked_affine("addbmm", 2, c, x.transpose(0, 1).flatten(1), y.flatten(0, 1), options);
 }
 Tensor& addbmm_(Tensor& c, const Tensor& x, const Tensor& y, AddmmOptions options) {

@@ -21,8 +21,7 @@ DType check_parts(std::string_view op, const std::vector<Tensor>& parts, int d) 
   for (const Tensor& part : parts) {
     bool fits = part.rank() == first.rank();
     for (int i = 0; fits && i < first.rank(); ++i) fits = i == d || part.size(i) == first.size(i);
-    require(fits, "[{}] {} and {} differ beside dimension {}", op, to_string(first.shape()),
-            to_string(part.shape()), d);
+    require(fits, "[{}] {} and {} differ beside dimension {}", op, first.shape(), part.shape(), d);
     dtype = promote(dtype, part.dtype());
   }
   return dtype;
@@ -57,7 +56,7 @@ Tensor repeated(std::string_view op, const Tensor& x, int d, std::int64_t count,
   const std::int64_t extent = x.size(d);
   Shape shape = x.shape();
   require(!__builtin_mul_overflow(extent, count, &shape[d]), "[{}] {} times {} is too large", op, count,
-          to_string(x.shape()));
+          x.shape());
   const Tensor rows = x.reshape({before, extent, behind});
   const Tensor stretched = in_a_row ? rows.unsqueeze(2).expand({before, extent, count, behind})
                                     : rows.unsqueeze(1).expand({before, count, extent, behind});
@@ -70,14 +69,13 @@ Tensor counts_of(const Tensor& repeats, std::int64_t extent) {
   require(is_integer(dtype), "[repeat_interleave] the counts are {}, not integers", name(dtype));
   const std::int64_t n = repeats.numel();
   require(repeats.rank() <= 1 && (n == 1 || n == extent),
-          "[repeat_interleave] counts {} are not one for each of {} elements",
-          to_string(repeats.shape()), extent);
+          "[repeat_interleave] counts {} are not one for each of {} elements", repeats.shape(), extent);
   return repeats.to(i64).reshape({-1}).expand({extent});
 }
 
 void check_repeats(std::string_view op, const Dims& repeats) {
   for (const std::int64_t count : repeats) {
-    require(count >= 0, "[{}] {} has a negative count", op, to_string(repeats));
+    require(count >= 0, "[{}] {} has a negative count", op, repeats);
   }
 }
 
@@ -111,7 +109,7 @@ Tensor reversed(std::string_view op, const Tensor& x, const Dims& dims) {
   std::uint32_t seen = 0;
   for (const std::int64_t dim : dims) {
     const int d = checked_dim(op, dim, x.rank());
-    require((seen >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
+    require((seen >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, dims);
     seen |= 1u << d;
     y = y.slice(d, {.step = -1});
   }
@@ -169,8 +167,7 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim) {
   std::vector<Tensor> parts;
   for (const Tensor& part : tensors) {
     impl_of(part, "stack");
-    require(part.shape() == shape, "[stack] shapes differ: {} and {}", to_string(shape),
-            to_string(part.shape()));
+    require(part.shape() == shape, "[stack] shapes differ: {} and {}", shape, part.shape());
     parts.push_back(part.unsqueeze(d));
   }
   return joined("stack", parts, d);
@@ -184,7 +181,7 @@ Tensor cartesian_prod(const std::vector<Tensor>& tensors) {
   require_parts("cartesian_prod", tensors);
   ops::common_device("cartesian_prod", tensors);
   for (const Tensor& part : tensors) {
-    require(part.rank() == 1, "[cartesian_prod] {} is not 1-D", to_string(part.shape()));
+    require(part.rank() == 1, "[cartesian_prod] {} is not 1-D", part.shape());
   }
   if (tensors.size() == 1) return tensors.front();
   require(tensors.size() < kMaxRank, "[cartesian_prod] takes at most {} tensors, not {}", kMaxRank - 1,
@@ -195,7 +192,7 @@ Tensor cartesian_prod(const std::vector<Tensor>& tensors) {
 Tensor repeat(const Tensor& x, const Dims& repeats) {
   impl_of(x, "repeat");
   require(repeats.size() >= x.rank(), "[repeat] {} has fewer counts than {} dimensions; use tile()",
-          to_string(repeats), to_string(x.shape()));
+          repeats, x.shape());
   return repeat_last("repeat", x, repeats);
 }
 
@@ -229,11 +226,11 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<i
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   impl_of(x, "roll");
   if (dims.empty()) {
-    require(shifts.size() == 1, "[roll] one shift goes without dimensions, not {}", to_string(shifts));
+    require(shifts.size() == 1, "[roll] one shift goes without dimensions, not {}", shifts);
     return own(rolled(x.reshape({-1}), shifts[0], 0).reshape(x.shape()), x);
   }
-  require(shifts.size() == dims.size(), "[roll] shifts {} and dimensions {} differ in number",
-          to_string(shifts), to_string(dims));
+  require(shifts.size() == dims.size(), "[roll] shifts {} and dimensions {} differ in number", shifts,
+          dims);
   Tensor y = x;
   for (int i = 0; i < dims.size(); ++i) {
     y = rolled(y, shifts[i], checked_dim("roll", dims[i], x.rank()));
@@ -248,21 +245,21 @@ Tensor flip(const Tensor& x, const Dims& dims) {
 
 Tensor fliplr(const Tensor& x) {
   impl_of(x, "fliplr");
-  require(x.rank() >= 2, "[fliplr] {} has no dimension 1", to_string(x.shape()));
+  require(x.rank() >= 2, "[fliplr] {} has no dimension 1", x.shape());
   return flip(x, {1});
 }
 
 Tensor flipud(const Tensor& x) {
   impl_of(x, "flipud");
-  require(x.rank() >= 1, "[flipud] {} has no dimension 0", to_string(x.shape()));
+  require(x.rank() >= 1, "[flipud] {} has no dimension 0", x.shape());
   return flip(x, {0});
 }
 
 Tensor rot90(const Tensor& x, std::int64_t k, const Dims& dims) {
   impl_of(x, "rot90");
-  require(dims.size() == 2, "[rot90] turns in two dimensions, not {}", to_string(dims));
+  require(dims.size() == 2, "[rot90] turns in two dimensions, not {}", dims);
   const int a = checked_dim("rot90", dims[0], x.rank()), b = checked_dim("rot90", dims[1], x.rank());
-  require(a != b, "[rot90] dimension {} is named twice in {}", a, to_string(dims));
+  require(a != b, "[rot90] dimension {} is named twice in {}", a, dims);
   const std::int64_t turns = (k % 4 + 4) % 4;
   Tensor y = x;
   if (turns == 1 || turns == 2) y = y.slice(b, {.step = -1});

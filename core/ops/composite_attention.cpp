@@ -58,15 +58,14 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
     const DType dtype = impl_of(*x, kAttention).dtype;
     require(is_floating(dtype) && dtype == q.dtype(), "[{}] operands are {} and {}; one floating dtype",
             kAttention, name(q.dtype()), name(dtype));
-    require(x->rank() >= 2, "[{}] {} is no (..., positions, features)", kAttention,
-            to_string(x->shape()));
+    require(x->rank() >= 2, "[{}] {} is no (..., positions, features)", kAttention, x->shape());
   }
   const Tensor operands[] = {q, k, v};
   ops::common_device(kAttention, operands);
   require(q.size(-1) == k.size(-1), "[{}] queries {} and keys {} differ in their features", kAttention,
-          to_string(q.shape()), to_string(k.shape()));
+          q.shape(), k.shape());
   require(k.size(-2) == v.size(-2), "[{}] keys {} and values {} differ in number", kAttention,
-          to_string(k.shape()), to_string(v.shape()));
+          k.shape(), v.shape());
 }
 
 /// 0 where a key is attended to, -infinity elsewhere.

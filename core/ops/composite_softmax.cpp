@@ -68,7 +68,7 @@ Tensor gradient(const Setting& s, const Tensor& y, const Tensor& dy) {
 
 struct Backward {
   Setting setting;
-  std::vector<autograd::Edge> edges;
+  autograd::Edges edges;
   autograd::Saved result;
 
   std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
@@ -92,7 +92,7 @@ Tensor softmax(std::string_view op, Softmax kind, const Tensor& x, int dim, DTyp
   const Setting setting{op, kind, fold_over(x.shape(), 1u << d, true), from.dtype(), dtype};
   const Tensor y = forward(setting, from.detach());
   if (autograd::needs_record({&x, 1})) {
-    const std::vector<autograd::Edge> edges = autograd::edges_to({&x, 1});
+    const autograd::Edges edges = autograd::edges_to({&x, 1});
     autograd::record(op, edges, {&y, 1}, Backward{setting, edges, autograd::Saved(y)});
   }
   return y;

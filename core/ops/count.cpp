@@ -90,9 +90,8 @@ void check_histogram(std::string_view op, const Tensor& x, const HistogramOption
   require(is_floating(dtype), "[{}] {} is not floating; convert it", op, name(dtype));
   if (!options.weight.defined()) return;
   require(options.weight.dtype() == dtype && options.weight.shape() == x.shape(),
-          "[histogram] weights {} {} are not of x's shape and dtype, {} {}",
-          to_string(options.weight.shape()), name(options.weight.dtype()), to_string(x.shape()),
-          name(dtype));
+          "[histogram] weights {} {} are not of x's shape and dtype, {} {}", options.weight.shape(),
+          name(options.weight.dtype()), x.shape(), name(dtype));
   const Tensor both[] = {x, options.weight};
   ops::common_device("histogram", both);
 }
@@ -132,11 +131,11 @@ Histogram counted_in_bins(std::string_view op, const Tensor& x, std::int64_t bin
 Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) {
   const DType dtype = impl_of(x, "bincount").dtype;
   require(is_integer(dtype) && x.rank() == 1, "[bincount] x is 1-D and of integers, not {} {}",
-          to_string(x.shape()), name(dtype));
+          x.shape(), name(dtype));
   require(minlength >= 0, "[bincount] minlength is {}", minlength);
   if (weights.defined()) {
     require(weights.shape() == x.shape(), "[bincount] weights {} are not of x's shape {}",
-            to_string(weights.shape()), to_string(x.shape()));
+            weights.shape(), x.shape());
     const Tensor both[] = {x, weights};
     ops::common_device("bincount", both);
   }
@@ -155,7 +154,7 @@ Histogram histogram(const Tensor& x, const Tensor& edges, const HistogramOptions
   check_histogram("histogram", x, options);
   impl_of(edges, "histogram");
   require(edges.rank() == 1 && edges.numel() >= 2, "[histogram] edges are 1-D and at least 2, not {}",
-          to_string(edges.shape()));
+          edges.shape());
   require(edges.dtype() == x.dtype(), "[histogram] edges are {} and x {}; convert one",
           name(edges.dtype()), name(x.dtype()));
   const Tensor both[] = {x, edges};

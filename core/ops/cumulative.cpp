@@ -206,8 +206,7 @@ void record_wide(std::string_view op, const Tensor& x, const Tensor& y, int dim,
 Tensor cumulative(std::string_view op, const Tensor& x, const CumulativeOptions& options, double first,
                   Tensor (*scan)(const Tensor&, int, std::optional<DType>)) {
   impl_of(x, op);
-  require(options.dim || x.rank() == 1, "[{}] x is {}, not 1-D; name a dimension", op,
-          to_string(x.shape()));
+  require(options.dim || x.rank() == 1, "[{}] x is {}, not 1-D; name a dimension", op, x.shape());
   require(x.rank() > 0 || !options.include_initial, "[{}] nothing comes before a 0-d tensor", op);
   const int d = checked_dim(op, options.dim.value_or(0), std::max(x.rank(), 1));
   const Tensor y = scan(x, d, options.dtype);

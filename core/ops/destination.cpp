@@ -54,7 +54,7 @@ Tensor result(std::string_view op, const Shape& shape, DType dtype, Device devic
 
 Tensor& write_out(std::string_view op, Tensor& out, std::span<const Tensor> operands,
                   const std::function<Tensor()>& compute) {
-  check_out(op, out, operands);
+  check_out(op, out, Refs(operands));
   const Tensor y = [&] {
     const Destination destination(out, operands, false);
     return compute();
@@ -89,8 +89,8 @@ Tensor& write_over(std::string_view op, Tensor& x, std::initializer_list<Tensor>
     return compute();
   }();
   require(y.shape() == x.shape(), "[{}] the result has shape {}, which does not fit {} in place", op,
-          to_string(y.shape()), to_string(x.shape()));
-  std::vector<autograd::Edge> edges;
+          y.shape(), x.shape());
+  autograd::Edges edges;
   if (recorded) edges = autograd::edges_to({&y, 1});
   if (!same_elements(x, y)) assign(op, x, y);
   mark_written(x);

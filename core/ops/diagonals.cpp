@@ -35,14 +35,14 @@ Tensor indices_of(std::string_view op, std::int64_t rows, std::int64_t columns, 
 
 Tensor diag(const Tensor& x, std::int64_t offset) {
   const int rank = impl_of(x, "diag").shape.size();
-  require(rank == 1 || rank == 2, "[diag] takes a matrix or what is 1-D, not {}", to_string(x.shape()));
+  require(rank == 1 || rank == 2, "[diag] takes a matrix or what is 1-D, not {}", x.shape());
   return rank == 1 ? diag_embed(x, offset) : x.diagonal(offset).clone();
 }
 
 Tensor diag_embed(const Tensor& x, std::int64_t offset, int dim1, int dim2) {
   const int rank = impl_of(x, "diag_embed").shape.size();
   require(rank > 0, "[diag_embed] a 0-d tensor has no dimension to lay along a diagonal");
-  require(rank < kMaxRank, "[diag_embed] {} has {} dimensions already", to_string(x.shape()), rank);
+  require(rank < kMaxRank, "[diag_embed] {} has {} dimensions already", x.shape(), rank);
   const int a = checked_dim("diag_embed", dim1, rank + 1),
             b = checked_dim("diag_embed", dim2, rank + 1);
   require(a != b, "[diag_embed] dimensions {} and {} are the same", dim1, dim2);
@@ -66,17 +66,16 @@ Tensor diagonal_scatter(const Tensor& x, const Tensor& src, std::int64_t offset,
   ops::check_source("diagonal_scatter", x, src);
   const Place place = place_of_view(
       x, {[offset, dim1, dim2](const Tensor& y) { return y.diagonal(offset, dim1, dim2); }});
-  require(src.shape() == place.shape, "[diagonal_scatter] src is {}, not {}", to_string(src.shape()),
-          to_string(place.shape));
+  require(src.shape() == place.shape, "[diagonal_scatter] src is {}, not {}", src.shape(), place.shape);
   return ops::write_at("diagonal_scatter", x, place, src, Scatter::assign);
 }
 
 Tensor& fill_diagonal_(Tensor& x, Scalar value, bool wrap) {
   const Tensor src = ops::source_of("fill_diagonal", x, value);
   const int rank = x.rank();
-  require(rank >= 2, "[fill_diagonal] {} has no diagonal", to_string(x.shape()));
+  require(rank >= 2, "[fill_diagonal] {} has no diagonal", x.shape());
   require(rank == 2 || std::ranges::all_of(x.shape(), [&](auto n) { return n == x.size(0); }),
-          "[fill_diagonal] the extents of {} differ", to_string(x.shape()));
+          "[fill_diagonal] the extents of {} differ", x.shape());
   std::vector<Step> steps(static_cast<std::size_t>(rank - 1),
                           [](const Tensor& y) { return y.diagonal(); });
   if (wrap && rank == 2) {
@@ -102,7 +101,7 @@ Tensor block_diag(const std::vector<Tensor>& tensors) {
   ops::common_device("block_diag", tensors);
   std::int64_t width = 0, left = 0;
   for (const Tensor& part : tensors) {
-    require(part.rank() <= 2, "[block_diag] {} is no matrix", to_string(part.shape()));
+    require(part.rank() <= 2, "[block_diag] {} is no matrix", part.shape());
     width += atleast_2d(part).size(1);
   }
   std::vector<Tensor> rows;
@@ -117,7 +116,7 @@ Tensor block_diag(const std::vector<Tensor>& tensors) {
 
 Tensor vander(const Tensor& x, std::optional<std::int64_t> columns, bool increasing) {
   impl_of(x, "vander");
-  require(x.rank() == 1, "[vander] x is {}, not 1-D", to_string(x.shape()));
+  require(x.rank() == 1, "[vander] x is {}, not 1-D", x.shape());
   const std::int64_t n = columns.value_or(x.size(0));
   require(n >= 0, "[vander] there can't be {} columns", n);
   const Tensor factors = x.unsqueeze(1).expand({x.size(0), std::max<std::int64_t>(n - 1, 0)});

@@ -96,8 +96,8 @@ int ellipsis_rank(const Tensor& x, const Labels& labels, std::size_t operand) {
   const bool open = has(labels, kEllipsis);
   const int named = static_cast<int>(labels.size()) - (open ? 1 : 0);
   require(open ? x.rank() >= named : x.rank() == named,
-          "[einsum] operand {} is {}, its term names {}{}", operand, to_string(x.shape()),
-          open ? "at least " : "", named);
+          "[einsum] operand {} is {}, its term names {}{}", operand, x.shape(), open ? "at least " : "",
+          named);
   return x.rank() - named;
 }
 

@@ -23,58 +23,58 @@ void check_dtypes(std::string_view op, const Program& program, std::span<const T
 }
 
 /// The program's one result, written over x.
-void write(std::string_view op, const Program& program, const Tensor& x, std::span<const Tensor> inputs,
+void write(std::string_view op, const Program& program, const Tensor& x, TensorRefs inputs,
            std::span<const std::uint64_t> scalars) {
   Operands operands{{x}, {}, {scalars.begin(), scalars.end()}};
-  for (const Tensor& y : inputs) operands.inputs.push_back({y});
+  for (const Tensor* y : inputs) operands.inputs.push_back({*y});
   run(op, program, {&operands, 1});
 }
 
 }  // namespace
 
+void apply(std::string_view op, const Program& program, TensorRefs inputs,
+           std::span<const std::uint64_t> scalars, std::span<Tensor> outputs) {
+  const bool recorded = autograd::needs_record(inputs);
+  const auto node = recorded ? plan_node(op, program, inputs, scalars) : nullptr;
+  run(op, program, inputs, scalars, outputs);
+  if (node != nullptr) autograd::attach(node, outputs);
+}
+
 std::vector<Tensor> apply(std::string_view op, const Program& program, std::span<const Tensor> inputs,
                           std::span<const std::uint64_t> scalars) {
   check_dtypes(op, program, inputs);
-  const bool recorded = autograd::needs_record(inputs);
-  autograd::Backward backward = recorded ? plan_backward(op, program, inputs, scalars) : nullptr;
-  std::vector<Tensor> outputs = run(op, program, inputs, scalars);
-  if (backward) autograd::record(op, inputs, outputs, std::move(backward));
+  std::vector<Tensor> outputs(static_cast<std::size_t>(program.output_count()));
+  apply(op, program, Refs(inputs), scalars, outputs);
   return outputs;
 }
 
-void apply_in_place(std::string_view op, const Program& program, Tensor& x,
-                    std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars) {
+void apply_in_place(std::string_view op, const Program& program, Tensor& x, TensorRefs inputs,
+                    std::span<const std::uint64_t> scalars) {
   const bool recorded = autograd::needs_record(inputs);
   autograd::check_in_place(op, x, recorded);
   require_writable(op, x);
   common_device(op, inputs);
-  for (const Tensor& y : inputs) {
-    require(broadcast(op, x.shape(), y.shape()) == x.shape(),
-            "[{}] {} does not broadcast to {} in place", op, to_string(y.shape()),
-            to_string(x.shape()));
+  for (const Tensor* y : inputs) {
+    require(x.shape() == y->shape() || broadcast(op, x.shape(), y->shape()) == x.shape(),
+            "[{}] {} does not broadcast to {} in place", op, y->shape(), x.shape());
   }
-  autograd::Backward backward;
-  std::vector<autograd::Edge> edges;
-  if (recorded) {
-    backward = plan_backward(op, program, inputs, scalars, x);
-    edges = autograd::edges_to(inputs);
-  }
+  const auto node = recorded ? plan_node(op, program, inputs, scalars, x) : nullptr;
   write(op, program, x, inputs, scalars);
   mark_written(x);
-  if (backward) autograd::record(op, std::move(edges), {&x, 1}, std::move(backward));
+  if (node != nullptr) autograd::attach(node, {&x, 1});
 }
 
-void apply_out(std::string_view op, const Program& program, Tensor& out, std::span<const Tensor> inputs,
+void apply_out(std::string_view op, const Program& program, Tensor& out, TensorRefs inputs,
                std::span<const std::uint64_t> scalars) {
   check_out(op, out, inputs);
   Shape shape;
-  for (const Tensor& x : inputs) shape = broadcast(op, shape, x.shape());
+  for (const Tensor* x : inputs) shape = broadcast(op, shape, x->shape());
   check_shape(op, out, shape);
   write(op, program, out, inputs, scalars);
   mark_written(out);
 }
 
-void check_out(std::string_view op, const Tensor& out, std::span<const Tensor> operands) {
+void check_out(std::string_view op, const Tensor& out, TensorRefs operands) {
   impl_of(out, op);
   require(!autograd::needs_record(operands) && !autograd::needs_record({&out, 1}),
           "[{}] a result written into a tensor is not recorded; use NoGrad, or take a new one", op);
@@ -85,8 +85,8 @@ void check_out(std::string_view op, const Tensor& out, std::span<const Tensor> o
 }
 
 void check_shape(std::string_view op, const Tensor& out, const Shape& result) {
-  require(out.shape() == result, "[{}] the result has shape {}, not that of out: {}", op,
-          to_string(result), to_string(out.shape()));
+  require(out.shape() == result, "[{}] the result has shape {}, not that of out: {}", op, result,
+          out.shape());
 }
 
 void check_holds(std::string_view op, DType holder, DType result) {

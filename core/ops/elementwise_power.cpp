@@ -131,8 +131,8 @@ Tensor& pow_out(Tensor& out, const Tensor& x, const Tensor& y) {
     require(out.device() == whole->device(), "[pow] out is on {}, the operands are on {}",
             out.device().name(), whole->device().name());
     require(out.shape() == whole->shape() && is_integer(out.dtype()),
-            "[pow] the result is {} {}, not as out: {} {}", to_string(whole->shape()),
-            name(whole->dtype()), to_string(out.shape()), name(out.dtype()));
+            "[pow] the result is {} {}, not as out: {} {}", whole->shape(), name(whole->dtype()),
+            out.shape(), name(out.dtype()));
     return out.copy_(*whole);
   }
   return ops::evaluate_out(ops::kPower, out, {x, y});

@@ -115,7 +115,7 @@ ValuesAndIndices extreme_along(std::string_view op, std::uint8_t value, std::uin
 Tensor place_of_extreme(std::string_view op, std::uint8_t how, const Tensor& x, const Dims& dims,
                         bool keepdim) {
   const DType dtype = impl_of(x, op).dtype;
-  require(dims.size() <= 1, "[{}] takes one dimension, or none for all, not {}", op, to_string(dims));
+  require(dims.size() <= 1, "[{}] takes one dimension, or none for all, not {}", op, dims);
   const Fold fold = fold_of(op, x.shape(), dims, keepdim);
   require_elements(op, fold);
   return folded(op, fold, how, x, dtype == bool_ ? i32 : dtype, i64);

@@ -36,19 +36,6 @@ std::vector<Tensor> tensors_of(const std::vector<Input>& inputs) {
   return tensors;
 }
 
-/// The gradients of folded elements: each is that of its sum.
-std::vector<Tensor> spread(const Fold& fold, const program::Program& program,
-                           std::span<const Tensor> dy) {
-  std::vector<Tensor> whole;
-  for (std::size_t i = 0; i < dy.size(); ++i) {
-    whole.push_back(
-        dy[i].defined()
-            ? dy[i].to(program.output_dtype(static_cast<int>(i))).reshape(fold.kept).expand(fold.shape)
-            : Tensor());
-  }
-  return whole;
-}
-
 }  // namespace
 
 Fold fold_over(const Shape& shape, std::uint32_t axes, bool keepdim) {
@@ -69,7 +56,7 @@ Fold fold_of(std::string_view op, const Shape& shape, const Dims& dims, bool kee
   std::uint32_t axes = dims.empty() ? (1u << shape.size()) - 1 : 0;
   for (const std::int64_t dim : dims) {
     const int d = checked_dim(op, dim, std::max(shape.size(), 1));
-    require((axes >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, to_string(dims));
+    require((axes >> d & 1) == 0, "[{}] dimension {} is named twice in {}", op, d, dims);
     axes |= 1u << d;
   }
   return fold_over(shape, axes, keepdim);
@@ -78,7 +65,7 @@ Fold fold_of(std::string_view op, const Shape& shape, const Dims& dims, bool kee
 void require_elements(std::string_view op, const Fold& fold) {
   for (int d = 0; d < fold.shape.size(); ++d) {
     require((fold.axes >> d & 1) == 0 || fold.shape[d] > 0,
-            "[{}] {} has no elements along dimension {}", op, to_string(fold.shape), d);
+            "[{}] {} has no elements along dimension {}", op, fold.shape, d);
   }
 }
 
@@ -110,8 +97,10 @@ std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::P
                          const std::vector<Input>& inputs, std::span<const std::uint64_t> scalars,
                          std::optional<DType> dtype) {
   const std::vector<Tensor> tensors = tensors_of(inputs);
-  autograd::Backward backward;
-  if (autograd::needs_record(tensors)) backward = plan_backward(op, program, tensors, scalars);
+  std::shared_ptr<autograd::Node> node;
+  if (autograd::needs_record(tensors)) {
+    node = plan_node(op, program, Refs(tensors), scalars, {}, &fold);
+  }
   Folding how{.program = program,
               .inputs = inputs,
               .scalars = {scalars.begin(), scalars.end()},
@@ -122,11 +111,7 @@ std::vector<Tensor> sums(std::string_view op, const Fold& fold, const program::P
     how.dtypes.push_back(dtype.value_or(program.output_dtype(i)));
   }
   std::vector<Tensor> results = folded(op, fold, how);
-  if (backward) {
-    autograd::record(op, tensors, results, [fold, program, backward](std::span<const Tensor> dy) {
-      return backward(spread(fold, program, dy));
-    });
-  }
+  if (node != nullptr) autograd::attach(node, results);
   return results;
 }
 

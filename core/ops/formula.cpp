@@ -32,7 +32,7 @@ std::vector<Tensor> Formula::apply_all(std::string_view op) {
 }
 
 Tensor& Formula::apply_out(std::string_view op, Tensor& out) {
-  ops::apply_out(op, builder_.build(), out, tensors(), scalars_);
+  ops::apply_out(op, builder_.build(), out, Refs(tensors()), scalars_);
   return out;
 }
 

@@ -75,8 +75,8 @@ Tensor write_rows(std::string_view op, const Tensor& x, int dim, const Tensor& i
 
 /// The shape that x and index are broadcast to without `dim`, where it has `extent`.
 Shape aligned(std::string_view op, const Tensor& x, const Tensor& index, int dim, std::int64_t extent) {
-  require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op,
-          to_string(index.shape()), to_string(x.shape()));
+  require(index.rank() == x.rank(), "[{}] index {} has not as many dimensions as {}", op, index.shape(),
+          x.shape());
   Shape a = x.shape(), b = index.shape();
   a[dim] = b[dim] = extent;
   return broadcast(op, a, b);
@@ -104,10 +104,10 @@ Place place_of(std::string_view op, const Tensor& x, int dim, const Tensor& inde
   const int d = checked_dim(op, dim, std::max(x.rank(), 1));
   const bool in_number = x.rank() == 0 && index.rank() <= 1;
   require(index.rank() == x.rank() || in_number, "[{}] index {} has not as many dimensions as {}", op,
-          to_string(index.shape()), to_string(x.shape()));
+          index.shape(), x.shape());
   for (int i = 0; i < x.rank(); ++i) {
     require(i == d || index.size(i) <= x.size(i), "[{}] index {} exceeds {} in dimension {}", op,
-            to_string(index.shape()), to_string(x.shape()), i);
+            index.shape(), x.shape(), i);
   }
   if (in_number) return place_of_elements(op, x, index);
   return place_along(op, x, d, index, index.shape());
@@ -117,7 +117,7 @@ Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor&
   impl_of(x, op);
   check_index(op, x, index);
   const int d = dim_of(op, x, dim);
-  require(index.rank() == 1, "[{}] index is 1-D, not {}", op, to_string(index.shape()));
+  require(index.rank() == 1, "[{}] index is 1-D, not {}", op, index.shape());
   Shape shape = x.shape(), column = Dims::filled(x.rank(), 1);
   shape[d] = column[d] = index.size(0);
   return place_along(op, x, d, index.reshape(column), shape);
@@ -127,8 +127,7 @@ Place place_of_rows(std::string_view op, const Tensor& x, int dim, const Tensor&
                     const Tensor& src) {
   check_source(op, x, src);
   Place place = place_of_rows(op, x, dim, index);
-  require(src.shape() == place.shape, "[{}] src is {}, not {}", op, to_string(src.shape()),
-          to_string(place.shape));
+  require(src.shape() == place.shape, "[{}] src is {}, not {}", op, src.shape(), place.shape);
   return place;
 }
 
@@ -147,11 +146,11 @@ Tensor source_of(std::string_view op, const Tensor& x, Scalar value) {
 
 Tensor covered(std::string_view op, const Tensor& src, const Shape& shape) {
   require(src.rank() == shape.size(), "[{}] src {} has not as many dimensions as index {}", op,
-          to_string(src.shape()), to_string(shape));
+          src.shape(), shape);
   Tensor part = src;
   for (int d = 0; d < shape.size(); ++d) {
-    require(shape[d] <= src.size(d), "[{}] index {} exceeds src {} in dimension {}", op,
-            to_string(shape), to_string(src.shape()), d);
+    require(shape[d] <= src.size(d), "[{}] index {} exceeds src {} in dimension {}", op, shape,
+            src.shape(), d);
     if (shape[d] < src.size(d)) part = part.slice(d, {.start = 0, .stop = shape[d]});
   }
   return part;
@@ -185,7 +184,7 @@ Tensor& index_copy_(Tensor& x, int dim, const Tensor& index, const Tensor& src) 
 
 Tensor index_fill(const Tensor& x, int dim, const Tensor& index, const Tensor& value) {
   check_source("index_fill", x, value);
-  require(value.rank() == 0, "[index_fill] value is 0-d, not {}", to_string(value.shape()));
+  require(value.rank() == 0, "[index_fill] value is 0-d, not {}", value.shape());
   const Place place = place_of_rows("index_fill", x, dim, index);
   return write_at("index_fill", x, place, value, Scatter::assign);
 }
@@ -242,10 +241,9 @@ Tensor put_along_dim(const Tensor& x, const Tensor& index, const Tensor& src, in
   const int d = dim_of("put_along_dim", x, dim);
   const Shape shape = aligned("put_along_dim", x, index, d, index.size(d));
   require(aligned("put_along_dim", x, index, d, x.size(d)) == x.shape(),
-          "[put_along_dim] index {} does not broadcast to {}", to_string(index.shape()),
-          to_string(x.shape()));
+          "[put_along_dim] index {} does not broadcast to {}", index.shape(), x.shape());
   require(broadcast("put_along_dim", src.shape(), shape) == shape,
-          "[put_along_dim] src {} does not broadcast to {}", to_string(src.shape()), to_string(shape));
+          "[put_along_dim] src {} does not broadcast to {}", src.shape(), shape);
   const Place place = place_along("put_along_dim", x, d, index, shape);
   return write_at("put_along_dim", x, place, src, Scatter::assign);
 }
@@ -260,7 +258,7 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& src, bool accumul
   check_how("put", x, how);
   const Place place = place_of_elements("put", x, index);
   require(src.numel() == index.numel(), "[put] src {} has not as many elements as index {}",
-          to_string(src.shape()), to_string(index.shape()));
+          src.shape(), index.shape());
   return write_at("put", x, place, src.reshape(index.shape()), how);
 }
 Tensor& put_(Tensor& x, const Tensor& index, const Tensor& src, bool accumulate) {
@@ -271,7 +269,7 @@ Tensor& put_(Tensor& x, const Tensor& index, const Tensor& src, bool accumulate)
 Tensor embedding(const Tensor& weight, const Tensor& index, std::optional<std::int64_t> padding) {
   impl_of(weight, "embedding");
   ops::check_index("embedding", weight, index);
-  require(weight.rank() == 2, "[embedding] weight is (rows, width), not {}", to_string(weight.shape()));
+  require(weight.rank() == 2, "[embedding] weight is (rows, width), not {}", weight.shape());
   require_rank("embedding", index.rank() + 1);
   Place place{.shape = index.shape(), .picks = {{index.unsqueeze(-1), 0, 0}}, .along = {}};
   place.shape.push_back(weight.size(1));

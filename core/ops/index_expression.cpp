@@ -45,7 +45,7 @@ class Reader {
     }
     require(ellipses <= 1, "[{}] an index expression has at most one ellipsis, not {}", op, ellipses);
     require(taken <= x.rank(), "[{}] too many indices: they take {} dimensions, {} has {}", op, taken,
-            to_string(x.shape()), x.rank());
+            x.shape(), x.rank());
     rest_ = x.rank() - taken;
     for (const Index& index : indices) read(index);
     if (ellipses == 0) read(ellipsis);
@@ -120,7 +120,7 @@ class Reader {
     ops::common_device(op_, operands);
     for (int d = 0; d < mask.rank(); ++d) {
       require(mask.size(d) == x_.size(named_ + d), "[{}] mask {} does not fit {} in dimension {}", op_,
-              to_string(mask.shape()), to_string(x_.shape()), named_ + d);
+              mask.shape(), x_.shape(), named_ + d);
     }
     if (mask.rank() == 0) add_axis();
     masks_.push_back({mask, dim_, named_});
@@ -203,8 +203,7 @@ Tensor source_of(const Tensor& x, const Place& place, const Tensor& value) {
   while (shape.size() > place.shape.size() && shape[0] == 1) shape.erase(0);
   require(
       shape.size() <= place.shape.size() && broadcast("index_put", shape, place.shape) == place.shape,
-      "[index_put] value {} does not broadcast to {}", to_string(value.shape()),
-      to_string(place.shape));
+      "[index_put] value {} does not broadcast to {}", value.shape(), place.shape);
   return value.reshape(shape).to(x.dtype());
 }
 

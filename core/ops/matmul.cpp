@@ -101,8 +101,7 @@ std::vector<Tensor> linear_backward(const Tensor& x, const Tensor& w, const Tens
 
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1),
-          "[linear] x {} and weight {} do not fit: (..., in) and (out, in)", to_string(x.shape()),
-          to_string(weight.shape()));
+          "[linear] x {} and weight {} do not fit: (..., in) and (out, in)", x.shape(), weight.shape());
   require(!bias.defined() || bias.shape() == Shape{weight.size(0)}, "[linear] bias is {}, not ({},)",
           bias.defined() ? to_string(bias.shape()) : "", weight.size(0));
 }
@@ -110,13 +109,12 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }  // namespace
 
 Shape ops::product_shape(std::string_view op, const Tensor& x, const Tensor& y) {
-  require(x.size(-1) == y.size(-2), "[{}] inner dimensions differ: {} x {}", op, to_string(x.shape()),
-          to_string(y.shape()));
+  require(x.size(-1) == y.size(-2), "[{}] inner dimensions differ: {} x {}", op, x.shape(), y.shape());
   const Shape a = batch_of(x.shape()), b = batch_of(y.shape());
   for (int d = 1; d <= std::min(a.size(), b.size()); ++d) {
     const std::int64_t m = a[a.size() - d], n = b[b.size() - d];
     require(m == n || m == 1 || n == 1, "[{}] leading dimensions do not broadcast: {} x {}", op,
-            to_string(x.shape()), to_string(y.shape()));
+            x.shape(), y.shape());
   }
   Shape shape = broadcast(op, a, b);
   shape.push_back(x.size(-2));
@@ -155,11 +153,9 @@ Tensor matmul(const Tensor& left, const Tensor& right) {
   const Tensor operands[] = {x, y};
   ops::common_device("matmul", operands);
   require(x.rank() >= 1 && y.rank() >= 1,
-          "[matmul] a 0-d operand has no inner dimension: {} x {}; use *", to_string(x.shape()),
-          to_string(y.shape()));
+          "[matmul] a 0-d operand has no inner dimension: {} x {}; use *", x.shape(), y.shape());
   const std::int64_t inner = y.size(y.rank() == 1 ? 0 : -2);
-  require(x.size(-1) == inner, "[matmul] inner dimensions differ: {} x {}", to_string(x.shape()),
-          to_string(y.shape()));
+  require(x.size(-1) == inner, "[matmul] inner dimensions differ: {} x {}", x.shape(), y.shape());
   Tensor a = x.to(dtype), b = y.to(dtype);
   const bool row = a.rank() == 1, column = b.rank() == 1;
   if (row) a = a.unsqueeze(0);

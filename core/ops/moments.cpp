@@ -126,8 +126,7 @@ Tensor weights_of(const Tensor& rows, const CovOptions& options) {
     const Tensor operands[] = {rows, w};
     common_device("cov", operands);
     require(w.shape() == Shape{rows.size(1)},
-            "[cov] weights {} are not one for each of {} observations", to_string(w.shape()),
-            rows.size(1));
+            "[cov] weights {} are not one for each of {} observations", w.shape(), rows.size(1));
     all = all.defined() ? all * w.to(rows.dtype()) : w.to(rows.dtype());
   }
   require(!options.fweights.defined() || is_integer(options.fweights.dtype()),
@@ -154,7 +153,7 @@ StdMean std_mean(const Tensor& x, const Dims& dims, VarOptions options) {
 
 Tensor cov(const Tensor& x, const CovOptions& options) {
   const DType dtype = ops::result_dtype("cov", x);
-  require(x.rank() <= 2, "[cov] x is {}, not (variables, observations)", to_string(x.shape()));
+  require(x.rank() <= 2, "[cov] x is {}, not (variables, observations)", x.shape());
   const Tensor rows = (x.rank() == 2 ? x : x.reshape({1, -1})).to(dtype);
   const std::int64_t n = rows.size(1);
   const Tensor w = ops::weights_of(rows, options);
@@ -172,7 +171,7 @@ Tensor cov(const Tensor& x, const CovOptions& options) {
 
 Tensor corrcoef(const Tensor& x) {
   impl_of(x, "corrcoef");
-  require(x.rank() <= 2, "[corrcoef] x is {}, not (variables, observations)", to_string(x.shape()));
+  require(x.rank() <= 2, "[corrcoef] x is {}, not (variables, observations)", x.shape());
   const Tensor c = cov(x);
   if (c.rank() == 0) return c / c;
   const Tensor deviation = sqrt(c.diagonal());
@@ -211,7 +210,7 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim, std::opti
 Tensor cdist(const Tensor& x, const Tensor& y, double p) {
   const Shape &a = impl_of(x, "cdist").shape, &b = impl_of(y, "cdist").shape;
   require(a.size() >= 2 && b.size() >= 2 && a.back() == b.back(),
-          "[cdist] {} and {} are not (..., P, M) and (..., R, M)", to_string(a), to_string(b));
+          "[cdist] {} and {} are not (..., P, M) and (..., R, M)", a, b);
   return norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, {-1});
 }
 

@@ -20,7 +20,7 @@ void check_joinable(const Tensor& x, const Tensor& part, std::string_view name, 
   Shape expected = x.shape();
   if (part.rank() == x.rank()) expected[dim] = part.size(dim);
   require(part.shape() == expected, "[diff] {} {} does not fit {} along dimension {}", name,
-          to_string(part.shape()), to_string(x.shape()), dim);
+          part.shape(), x.shape(), dim);
   const Tensor both[] = {x, part};
   ops::common_device("diff", both);
 }
@@ -38,8 +38,7 @@ Tensor panels(std::string_view op, const Tensor& y, const Tensor& places, int di
   if (x.rank() != 1) {
     bool fits = x.rank() == y.rank();
     for (int d = 0; fits && d < x.rank(); ++d) fits = x.size(d) == 1 || x.size(d) == y.size(d);
-    require(fits, "[{}] places {} do not broadcast to {}", op, to_string(x.shape()),
-            to_string(y.shape()));
+    require(fits, "[{}] places {} do not broadcast to {}", op, x.shape(), y.shape());
     return diff(x.expand(y.shape()), {.dim = dim});
   }
   require(x.size(0) == y.size(dim), "[{}] there are {} places, and {} values along dimension {}", op,

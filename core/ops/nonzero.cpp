@@ -96,7 +96,7 @@ Filling filling(const Tensor& x, const Tensor& mask, const Tensor& value) {
   require_mask("masked_fill", mask);
   const Tensor operands[] = {x, mask, value};
   common_device("masked_fill", operands);
-  require(value.rank() == 0, "[masked_fill] value is 0-d, not {}", to_string(value.shape()));
+  require(value.rank() == 0, "[masked_fill] value is 0-d, not {}", value.shape());
   Builder b;
   const Value chosen = b.input(bool_), filled = b.input(x.dtype());
   b.output(select(chosen, filled, b.input(x.dtype())));
@@ -169,12 +169,12 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
 }
 Tensor& masked_fill_(Tensor& x, const Tensor& mask, const Tensor& value) {
   const ops::Filling f = ops::filling(x, mask, value);
-  ops::apply_in_place("masked_fill", f.program, x, f.inputs);
+  ops::apply_in_place("masked_fill", f.program, x, ops::Refs(f.inputs));
   return x;
 }
 Tensor& masked_fill_(Tensor& x, const Tensor& mask, Scalar value) {
   const ops::Filling f = ops::filling(x, mask, value);
-  ops::apply_in_place("masked_fill", f.program, x, f.inputs, f.scalars);
+  ops::apply_in_place("masked_fill", f.program, x, ops::Refs(f.inputs), f.scalars);
   return x;
 }
 
@@ -187,7 +187,7 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
   const Tensor at =
       ops::true_places("masked_scatter", mask.detach().expand(shape).reshape({-1})).front();
   require(src.numel() >= at.numel(), "[masked_scatter] the mask takes {} elements, src {} has fewer",
-          at.numel(), to_string(src.shape()));
+          at.numel(), src.shape());
   const ops::Place place{.steps = {ops::flat},
                          .shape = at.shape(),
                          .picks = {{at, 0, 0}},

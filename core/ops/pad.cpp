@@ -32,7 +32,7 @@ AllWidths widths_of(const Tensor& x, const std::vector<std::int64_t>& widths) {
                         !__builtin_add_overflow(padded, own.behind, &padded);
     require(counts && padded >= 0 && extent + std::min<std::int64_t>(own.before, 0) >= 0,
             "[pad] widths {} and {} do not fit dimension {} of {}", own.before, own.behind,
-            rank - 1 - i, to_string(x.shape()));
+            rank - 1 - i, x.shape());
   }
   return all;
 }
@@ -111,7 +111,7 @@ void check_growth(Pad mode, const Tensor& x, int d, const Widths& widths) {
                     : mode == Pad::circular ? most <= extent
                                             : extent > 0;
   require(fits, "[pad] dimension {} of {} is too short to grow by {} and {} out of itself", d,
-          to_string(x.shape()), widths.before, widths.behind);
+          x.shape(), widths.before, widths.behind);
 }
 
 }  // namespace

@@ -20,10 +20,9 @@ void check_operands(std::string_view op, const Tensor& x, const Tensor& y) {
 Tensor ranked_product(std::string_view op, const Tensor& x, int x_rank, const Tensor& y, int y_rank) {
   check_operands(op, x, y);
   require(x.rank() == x_rank && y.rank() == y_rank, "[{}] takes a {}-D and a {}-D operand, not {} x {}",
-          op, x_rank, y_rank, to_string(x.shape()), to_string(y.shape()));
+          op, x_rank, y_rank, x.shape(), y.shape());
   const std::int64_t inner = y.size(y_rank == 1 ? 0 : -2);
-  require(x.size(-1) == inner, "[{}] inner dimensions differ: {} x {}", op, to_string(x.shape()),
-          to_string(y.shape()));
+  require(x.size(-1) == inner, "[{}] inner dimensions differ: {} x {}", op, x.shape(), y.shape());
   return matmul(x, y);
 }
 
@@ -65,7 +64,7 @@ Dims checked_dims(const Tensor& x, const Dims& dims) {
   for (const std::int64_t dim : dims) {
     const int d = checked_dim("tensordot", dim, x.rank());
     require(std::find(checked.begin(), checked.end(), d) == checked.end(),
-            "[tensordot] dimension {} is named twice in {}", d, to_string(dims));
+            "[tensordot] dimension {} is named twice in {}", d, dims);
     checked.push_back(d);
   }
   return checked;
@@ -116,7 +115,7 @@ Tensor dot(const Tensor& x, const Tensor& y) {
 Tensor bmm(const Tensor& x, const Tensor& y) {
   check_operands("bmm", x, y);
   require(x.rank() != 3 || y.rank() != 3 || x.size(0) == y.size(0), "[bmm] batches differ: {} x {}",
-          to_string(x.shape()), to_string(y.shape()));
+          x.shape(), y.shape());
   return ranked_product("bmm", x, 3, y, 3);
 }
 Tensor& bmm_out(Tensor& out, const Tensor& x, const Tensor& y) {
@@ -125,8 +124,8 @@ Tensor& bmm_out(Tensor& out, const Tensor& x, const Tensor& y) {
 
 Tensor outer(const Tensor& x, const Tensor& y) {
   check_operands("outer", x, y);
-  require(x.rank() == 1 && y.rank() == 1, "[outer] takes two 1-D operands, not {} and {}",
-          to_string(x.shape()), to_string(y.shape()));
+  require(x.rank() == 1 && y.rank() == 1, "[outer] takes two 1-D operands, not {} and {}", x.shape(),
+          y.shape());
   return x.unsqueeze(1) * y.unsqueeze(0);
 }
 
@@ -148,7 +147,7 @@ Tensor cross(const Tensor& x, const Tensor& y, int dim) {
   ops::common_device("cross", operands);
   const Shape shape = broadcast("cross", x.shape(), y.shape());
   const int d = checked_dim("cross", dim, shape.size());
-  require(shape[d] == 3, "[cross] dimension {} of {} has not extent 3", d, to_string(shape));
+  require(shape[d] == 3, "[cross] dimension {} of {} has not extent 3", d, shape);
   return cross_product(x.to(dtype).expand(shape), y.to(dtype).expand(shape), d);
 }
 
@@ -156,7 +155,7 @@ Tensor tensordot(const Tensor& x, const Tensor& y, const Dims& x_dims, const Dim
   check_operands("tensordot", x, y);
   const Dims inner = checked_dims(x, x_dims), to = checked_dims(y, y_dims);
   require(extents(x, inner) == extents(y, to), "[tensordot] {} over {} and {} over {} do not fit",
-          to_string(x.shape()), to_string(x_dims), to_string(y.shape()), to_string(y_dims));
+          x.shape(), x_dims, y.shape(), y_dims);
   const Dims left = all_but(inner, x.rank()), right = all_but(to, y.rank());
   const std::int64_t K = count_along(x, inner);
   const Tensor a = x.permute(joined(left, inner)).reshape({count_along(x, left), K});
@@ -167,7 +166,7 @@ Tensor tensordot(const Tensor& x, const Tensor& y, const Dims& x_dims, const Dim
 Tensor tensordot(const Tensor& x, const Tensor& y, int dims) {
   const int most = std::min(impl_of(x, "tensordot").shape.size(), impl_of(y, "tensordot").shape.size());
   require(dims >= 0 && dims <= most, "[tensordot] {} dimensions are not among those of {} and {}", dims,
-          to_string(x.shape()), to_string(y.shape()));
+          x.shape(), y.shape());
   Dims last, first;
   for (int d = 0; d < dims; ++d) {
     last.push_back(x.rank() - dims + d);
@@ -179,8 +178,8 @@ Tensor tensordot(const Tensor& x, const Tensor& y, int dims) {
 Tensor kron(const Tensor& x, const Tensor& y) {
   check_operands("kron", x, y);
   const int rank = std::max(x.rank(), y.rank());
-  require(2 * rank <= kMaxRank, "[kron] {} and {} have more than {} dimensions", to_string(x.shape()),
-          to_string(y.shape()), kMaxRank / 2);
+  require(2 * rank <= kMaxRank, "[kron] {} and {} have more than {} dimensions", x.shape(), y.shape(),
+          kMaxRank / 2);
   Shape a, b, shape;
   for (int d = 0; d < rank; ++d) {
     const int i = d - rank + x.rank(), j = d - rank + y.rank();
@@ -194,14 +193,14 @@ Tensor kron(const Tensor& x, const Tensor& y) {
 
 Tensor trace(const Tensor& x, std::int64_t offset, std::optional<DType> dtype) {
   impl_of(x, "trace");
-  require(x.rank() >= 2, "[trace] {} is no matrix", to_string(x.shape()));
+  require(x.rank() >= 2, "[trace] {} is no matrix", x.shape());
   return sum(x.diagonal(offset, -2, -1), {-1}, false, dtype);
 }
 
 Tensor matrix_power(const Tensor& x, std::int64_t n) {
   impl_of(x, "matrix_power");
   require(x.rank() >= 2 && x.size(-1) == x.size(-2), "[matrix_power] {} is no square matrix",
-          to_string(x.shape()));
+          x.shape());
   if (n < 0) {
     fail(ErrorKind::Unsupported, "[matrix_power] the power {} asks for an inverse, which is not there",
          n);
@@ -219,7 +218,7 @@ Tensor matrix_power(const Tensor& x, std::int64_t n) {
 
 Tensor matrix_transpose(const Tensor& x) {
   impl_of(x, "matrix_transpose");
-  require(x.rank() >= 2, "[matrix_transpose] {} is no matrix", to_string(x.shape()));
+  require(x.rank() >= 2, "[matrix_transpose] {} is no matrix", x.shape());
   return x.transpose(-2, -1);
 }
 

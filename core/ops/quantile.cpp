@@ -54,7 +54,7 @@ ValuesAndIndices median_along(std::string_view op, const Tensor& x, int dim, boo
     const auto [values, indices] = median_along(op, x.view({1}), 0, false, nan);
     return {values, indices};
   }
-  require(x.size(d) > 0, "[{}] {} has no elements along dimension {}", op, to_string(x.shape()), d);
+  require(x.size(d) > 0, "[{}] {} has no elements along dimension {}", op, x.shape(), d);
   require(x.size(d) <= std::numeric_limits<std::int32_t>::max(), "[{}] extent {} is too large", op,
           x.size(d));
   Shape shape = x.shape();
@@ -74,7 +74,7 @@ ValuesAndIndices median_along(std::string_view op, const Tensor& x, int dim, boo
 Tensor median_of_all(std::string_view op, const Tensor& x, Nan nan) {
   const DType dtype = impl_of(x, op).dtype;
   if (x.numel() > 0) return median_along(op, x.reshape({-1}), 0, false, nan).values;
-  require(is_floating(dtype), "[{}] {} has no elements", op, to_string(x.shape()));
+  require(is_floating(dtype), "[{}] {} has no elements", op, x.shape());
   return full({}, std::numeric_limits<double>::quiet_NaN(), {.dtype = dtype, .device = x.device()});
 }
 
@@ -132,7 +132,7 @@ void check_quantile(std::string_view op, const Tensor& x, const Tensor& q) {
   require(is_floating(dtype), "[{}] {} is not floating; convert it", op, name(dtype));
   impl_of(q, op);
   require(is_floating(q.dtype()), "[{}] q is {}, not floating", op, name(q.dtype()));
-  require(q.rank() <= 1, "[{}] q is 0-d or 1-D, not {}", op, to_string(q.shape()));
+  require(q.rank() <= 1, "[{}] q is 0-d or 1-D, not {}", op, q.shape());
   const Tensor both[] = {x, q};
   ops::common_device(op, both);
 }
@@ -140,7 +140,7 @@ void check_quantile(std::string_view op, const Tensor& x, const Tensor& q) {
 /// Quantiles along dim, in the order of q.
 Tensor quantiles_along(std::string_view op, const Tensor& x, const Tensor& q, int dim,
                        Interpolation interpolation, Nan nan) {
-  require(x.size(dim) > 0, "[{}] {} has no elements along dimension {}", op, to_string(x.shape()), dim);
+  require(x.size(dim) > 0, "[{}] {} has no elements along dimension {}", op, x.shape(), dim);
   require(x.size(dim) <= std::numeric_limits<std::int32_t>::max(), "[{}] extent {} is too large", op,
           x.size(dim));
   const DType dtype = x.dtype();

@@ -17,7 +17,7 @@ void check_arguments(const Tensor& weights, std::int64_t count, bool replacement
   const DType dtype = impl_of(weights, "multinomial").dtype;
   require(is_floating(dtype), "[multinomial] weights are floating, not {}", name(dtype));
   require(weights.rank() == 1 || weights.rank() == 2,
-          "[multinomial] weights are 1-D or rows of 2-D, not {}", to_string(weights.shape()));
+          "[multinomial] weights are 1-D or rows of 2-D, not {}", weights.shape());
   require(count >= 0, "[multinomial] the count is {}", count);
   const std::int64_t n = weights.size(-1);
   require(replacement || count <= n,

@@ -77,7 +77,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType
 }
 Tensor& mean_out(Tensor& out, const Tensor& x, const Dims& dims, bool keepdim,
                  std::optional<DType> dtype) {
-  ops::check_out("mean", out, {&x, 1});
+  ops::check_out("mean", out, ops::Refs({&x, 1}));
   ops::mean_of(x, dims, keepdim, dtype, &out);
   return out;
 }
@@ -118,7 +118,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (impl_of(x, "sum_to").shape == shape) return x;
   const int lead = x.rank() - shape.size();
   require(lead >= 0 && broadcast("sum_to", x.shape(), shape) == x.shape(),
-          "[sum_to] {} is not broadcast from {}", to_string(x.shape()), to_string(shape));
+          "[sum_to] {} is not broadcast from {}", x.shape(), shape);
   std::uint32_t axes = 0;
   for (int d = 0; d < x.rank(); ++d) {
     if (d < lead || (shape[d - lead] == 1 && x.shape()[d] != 1)) axes |= 1u << d;

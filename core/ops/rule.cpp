@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <compare>
 #include <optional>
 #include <vector>
 
@@ -10,9 +9,9 @@
 
 #include "core/autograd/autocast.h"
 #include "core/base/fail.h"
+#include "core/base/permanent_table.h"
 #include "core/ops/derivatives.h"
 #include "core/ops/elementwise.h"
-#include "core/ops/program_table.h"
 #include "core/ops/run.h"
 #include "core/program/expand.h"
 #include "core/tensor/impl.h"
@@ -25,7 +24,57 @@ using program::Program;
 
 constexpr std::size_t kMostOperands = 4, kMostParameters = 3;
 
-/// All that the program of a call depends on.
+/// What a call is known by: all that its program depends on.
+class Given {
+ public:
+  Given(const Rule& rule, OperandList operands, Parameters parameters, std::optional<DType> stored)
+      : rule_(&rule) {
+    for (const Operand& x : operands) add(code_of(x));
+    add(kNothing, 5 * (kMostOperands - operands.size()));
+    add(parameters.size(), 2);
+    add(stored ? code(*stored) : kNothing);
+    add(code(default_dtype()));
+    add(is_widened(operands) ? 1 : 0, 1);
+  }
+  /// The same with a number that tensors are compared with beyond their dtype.
+  Given beyond() const {
+    Given other = *this;
+    other.word_ |= kBeyond;
+    return other;
+  }
+
+  const Rule& rule() const { return *rule_; }
+  bool is_beyond() const { return (word_ & kBeyond) != 0; }
+  bool operator==(const Given&) const = default;
+  friend std::size_t hash_value(const Given& given) {
+    return (reinterpret_cast<std::uintptr_t>(given.rule_) / sizeof(Rule) ^ given.word_) *
+               0x9e3779b97f4a7c15u >>
+           32;
+  }
+
+ private:
+  static constexpr std::uint64_t kNothing = 0, kBeyond = std::uint64_t{1} << 63;
+
+  static std::uint64_t code(DType dtype) { return 1 + static_cast<std::uint64_t>(dtype); }
+  std::uint64_t code_of(const Operand& x) const {
+    if (x.is_tensor()) return code(impl_of(x.tensor(), rule_->name).dtype);
+    return 16 + (x.number().is_floating() ? 2 : x.number().is_bool() ? 0 : 1);
+  }
+  /// Whether Autocast asks for more than 16 bits.
+  bool is_widened(OperandList operands) const {
+    if (rule_->computes != Computes::wide || !autograd::autocast_state().enabled) return false;
+    return std::any_of(operands.begin(), operands.end(), [](const Operand& x) {
+      return x.is_tensor() &&
+             autograd::autocast_dtype(autograd::Cast::wide, x.tensor()) != x.tensor().dtype();
+    });
+  }
+  void add(std::uint64_t field, std::size_t bits = 5) { word_ = word_ << bits | field; }
+
+  const Rule* rule_;
+  std::uint64_t word_ = 0;
+};
+
+/// What follows from it.
 struct Call {
   const Rule* rule;
   std::size_t operands = 0, parameters = 0;
@@ -33,8 +82,6 @@ struct Call {
   DType dtype = f32;                                          // that they are converted to
   bool beyond = false;               // a number that tensors are compared with is beyond their dtype
   std::optional<DType> stored = {};  // the dtype of what the result goes into
-
-  auto operator<=>(const Call&) const = default;
 };
 
 /// The dtype that operands promote to.
@@ -97,21 +144,23 @@ DType result_dtype(const Call& call) {
   return call.dtype;
 }
 
-Call make_call(const Rule& rule, OperandList operands, Parameters parameters) {
-  Call call{.rule = &rule, .operands = operands.size(), .parameters = parameters.size()};
+Call make_call(const Given& given, OperandList operands, Parameters parameters,
+               std::optional<DType> stored) {
+  const Rule& rule = given.rule();
+  Call call{.rule = &rule,
+            .operands = operands.size(),
+            .parameters = parameters.size(),
+            .beyond = given.is_beyond(),
+            .stored = stored};
   std::size_t i = 0;
   for (const Operand& x : operands) {
-    if (x.is_tensor()) call.tensors[i] = impl_of(x.tensor(), rule.name).dtype;
+    if (x.is_tensor()) call.tensors[i] = x.tensor().dtype();
     ++i;
   }
   call.dtype = operand_dtype(rule, common_dtype(rule, operands));
   for (const Operand& x : operands) {
     if (rule.computes != Computes::wide || !x.is_tensor()) continue;
     call.dtype = promote(call.dtype, autograd::autocast_dtype(autograd::Cast::wide, x.tensor()));
-  }
-  for (const Operand& x : operands) {
-    if (rule.computes != Computes::relation || x.is_tensor()) continue;
-    call.beyond = !x.number().fits(call.dtype);
   }
   if (call.beyond) call.dtype = i32;
   return call;
@@ -172,76 +221,100 @@ std::vector<Value> slopes_of(const Call& call, DType computed, std::span<const V
   return slopes;
 }
 
-const Program& program_of(const Call& call) {
-  static ProgramTable<Call>& programs = *new ProgramTable<Call>;
-  return programs.get(call, [&] {
+Program program_of(const Call& call, DType computed) {
+  Program made = build(call, computed);
+  if (call.rule->slopes != nullptr && is_floating(made.output_dtype(0))) {
+    set_slopes(made, [call, computed](std::span<const Value> inputs, std::span<const Value> scalars) {
+      return slopes_of(call, computed, inputs, scalars);
+    });
+  }
+  return made;
+}
+
+/// A call, and how it is computed.
+struct Plan {
+  Call call;
+  DType computed;  // what numbers are scalars of
+  Program program;
+};
+
+const Plan& known_plan(const Given& given, OperandList operands, Parameters parameters,
+                       std::optional<DType> stored) {
+  static auto& plans = *new PermanentTable<Given, Plan, 1024>;
+  return plans.get(given, [&] {
+    const Call call = make_call(given, operands, parameters, stored);
     const DType computed = computed_in(call);
-    Program made = build(call, computed);
-    if (call.rule->slopes != nullptr && is_floating(made.output_dtype(0))) {
-      set_slopes(made, [call, computed](std::span<const Value> inputs, std::span<const Value> scalars) {
-        return slopes_of(call, computed, inputs, scalars);
-      });
-    }
-    return made;
+    return Plan{call, computed, program_of(call, computed)};
   });
 }
 
-std::vector<Tensor> tensors_of(OperandList operands) {
-  std::vector<Tensor> tensors;
-  for (const Operand& x : operands) {
-    if (x.is_tensor()) tensors.push_back(x.tensor());
-  }
-  return tensors;
+const Plan& plan_for(const Rule& rule, OperandList operands, Parameters parameters,
+                     std::optional<DType> stored = {}) {
+  const Given given(rule, operands, parameters, stored);
+  const Plan& plan = known_plan(given, operands, parameters, stored);
+  if (rule.computes != Computes::relation) return plan;
+  const bool beyond = std::any_of(operands.begin(), operands.end(), [&](const Operand& x) {
+    return !x.is_tensor() && !x.number().fits(plan.call.dtype);
+  });
+  return beyond ? known_plan(given.beyond(), operands, parameters, stored) : plan;
 }
 
-/// The program's scalars: numbers among the operands, then parameters.
-std::vector<std::uint64_t> scalars_of(const Call& call, const Program& program, OperandList operands,
-                                      Parameters parameters) {
-  std::vector<std::uint64_t> scalars;
-  const auto add = [&](Scalar number) {
-    require_fits(call.rule->name, number, call.dtype);
-    scalars.push_back(number.bits(program.scalar_dtype(static_cast<int>(scalars.size()))));
-  };
-  for (const Operand& x : operands) {
-    if (x.is_tensor()) continue;
-    add(!call.beyond ? x.number() : x.number().to_double() < 0 ? -1 : 1);
+/// What the program of a plan runs over.
+class Arguments {
+ public:
+  Arguments(const Plan& plan, OperandList operands, Parameters parameters) {
+    for (const Operand& x : operands) {
+      if (x.is_tensor()) {
+        tensors_[tensor_count_++] = &x.tensor();
+      } else {
+        add(plan, !plan.call.beyond ? x.number() : x.number().to_double() < 0 ? -1 : 1);
+      }
+    }
+    for (const Scalar& p : parameters) {
+      require(!p.is_floating() || is_floating(plan.call.dtype),
+              "[{}] the number {} is floating, the result {}", plan.call.rule->name, p.to_double(),
+              name(plan.call.dtype));
+      add(plan, p);
+    }
   }
-  for (const Scalar& p : parameters) {
-    require(!p.is_floating() || is_floating(call.dtype),
-            "[{}] the number {} is floating, the result {}", call.rule->name, p.to_double(),
-            name(call.dtype));
-    add(p);
+  TensorRefs tensors() const { return {tensors_.data(), tensor_count_}; }
+  /// Numbers among the operands, then parameters: raw bits.
+  std::span<const std::uint64_t> scalars() const { return {scalars_.data(), scalar_count_}; }
+
+ private:
+  void add(const Plan& plan, Scalar number) {
+    require_fits(plan.call.rule->name, number, plan.call.dtype);
+    scalars_[scalar_count_++] = number.bits(plan.computed);
   }
-  return scalars;
-}
+
+  std::array<const Tensor*, kMostOperands> tensors_;
+  std::array<std::uint64_t, kMostOperands + kMostParameters> scalars_;
+  std::size_t tensor_count_ = 0, scalar_count_ = 0;
+};
 
 }  // namespace
 
 Tensor evaluate(const Rule& rule, OperandList operands, Parameters parameters) {
-  const Call call = make_call(rule, operands, parameters);
-  const Program& program = program_of(call);
-  return apply(rule.name, program, tensors_of(operands),
-               scalars_of(call, program, operands, parameters))
-      .front();
+  const Plan& plan = plan_for(rule, operands, parameters);
+  const Arguments arguments(plan, operands, parameters);
+  Tensor y;
+  apply(rule.name, plan.program, arguments.tensors(), arguments.scalars(), {&y, 1});
+  return y;
 }
 
 Tensor& evaluate_in_place(const Rule& rule, Tensor& x, OperandList operands, Parameters parameters) {
-  Call call = make_call(rule, operands, parameters);
-  check_holds(rule.name, x.dtype(), result_dtype(call));
-  call.stored = x.dtype();
-  const Program& program = program_of(call);
-  apply_in_place(rule.name, program, x, tensors_of(operands),
-                 scalars_of(call, program, operands, parameters));
+  const Plan& plan = plan_for(rule, operands, parameters, impl_of(x, rule.name).dtype);
+  check_holds(rule.name, x.dtype(), result_dtype(plan.call));
+  const Arguments arguments(plan, operands, parameters);
+  apply_in_place(rule.name, plan.program, x, arguments.tensors(), arguments.scalars());
   return x;
 }
 
 Tensor& evaluate_out(const Rule& rule, Tensor& out, OperandList operands, Parameters parameters) {
-  Call call = make_call(rule, operands, parameters);
-  check_holds(rule.name, impl_of(out, rule.name).dtype, result_dtype(call));
-  call.stored = out.dtype();
-  const Program& program = program_of(call);
-  apply_out(rule.name, program, out, tensors_of(operands),
-            scalars_of(call, program, operands, parameters));
+  const Plan& plan = plan_for(rule, operands, parameters, impl_of(out, rule.name).dtype);
+  check_holds(rule.name, out.dtype(), result_dtype(plan.call));
+  const Arguments arguments(plan, operands, parameters);
+  apply_out(rule.name, plan.program, out, arguments.tensors(), arguments.scalars());
   return out;
 }
 

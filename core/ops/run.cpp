@@ -13,6 +13,7 @@
 #include "core/ops/lower.h"
 #include "core/ops/parts.h"
 #include "core/ops/policy.h"
+#include "core/ops/quick.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/host.h"
 #include "core/runtime/launch.h"
@@ -304,15 +305,19 @@ DType accumulator(DType dtype) {
   return dtype == f16 || dtype == bf16 ? f32 : dtype;
 }
 
-Device common_device(std::string_view op, std::span<const Tensor> inputs) {
-  for (const Tensor& x : inputs) impl_of(x, op);
-  const Device device = inputs.front().device();
-  for (const Tensor& x : inputs) {
-    require(x.device() == device,
+Device common_device(std::string_view op, TensorRefs inputs) {
+  for (const Tensor* x : inputs) impl_of(*x, op);
+  const Device device = inputs.front()->device();
+  for (const Tensor* x : inputs) {
+    require(x->device() == device,
             "[{}] operands are on different devices: {} and {}; move one with to()", op, device.name(),
-            x.device().name());
+            x->device().name());
   }
   return device;
+}
+
+Device common_device(std::string_view op, std::span<const Tensor> inputs) {
+  return common_device(op, Refs(inputs));
 }
 
 Refusal run_lowered(std::string_view op, const program::Program& program, const Lowered* lowered,
@@ -333,29 +338,56 @@ Refusal run_lowered(std::string_view op, const program::Program& program, const 
   return {};
 }
 
+namespace {
+
+bool run_packs_at_once(std::string_view op, const program::Program& program,
+                       std::span<const Operands> packs) {
+  Small<detail::TensorImpl*, 16> operands;
+  Small<const std::uint64_t*, 4> scalars;
+  for (const Operands& pack : packs) {
+    for (const Tensor& y : pack.outputs) operands.push_back(y.impl());
+    for (const Input& x : pack.inputs) {
+      if (!x.tensor.defined()) return false;
+      operands.push_back(x.tensor.impl());
+    }
+    scalars.push_back(pack.scalars.data());
+  }
+  return run_at_once({op, program, operands, scalars});
+}
+
+}  // namespace
+
 void run(std::string_view op, const program::Program& program, std::span<const Operands> packs) {
-  if (packs.empty()) return;
+  if (packs.empty() || run_packs_at_once(op, program, packs)) return;
   const Refusal refusal = attempt(op, program, packs);
   if (!refusal) return;
   settle(op, Work{program, {packs.begin(), packs.end()}}, refusal,
          [&](const Work& work) { return attempt(op, work.program, work.packs); });
 }
 
-std::vector<Tensor> run(std::string_view op, const program::Program& program,
-                        std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars) {
+void run(std::string_view op, const program::Program& program, TensorRefs inputs,
+         std::span<const std::uint64_t> scalars, std::span<Tensor> outputs) {
+  if (run_at_once(op, program, inputs, scalars, outputs)) return;
   const Device device = common_device(op, inputs);
   Shape shape;
   Operands operands;
-  for (const Tensor& x : inputs) {
-    shape = broadcast(op, shape, x.shape());
-    operands.inputs.push_back({x});
+  for (const Tensor* x : inputs) {
+    shape = broadcast(op, shape, x->shape());
+    operands.inputs.push_back({*x});
   }
   for (int i = 0; i < program.output_count(); ++i) {
     operands.outputs.push_back(allocate(shape, program.output_dtype(i), device, op));
   }
   operands.scalars.assign(scalars.begin(), scalars.end());
   run(op, program, {&operands, 1});
-  return std::move(operands.outputs);
+  std::move(operands.outputs.begin(), operands.outputs.end(), outputs.begin());
+}
+
+std::vector<Tensor> run(std::string_view op, const program::Program& program,
+                        std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars) {
+  std::vector<Tensor> outputs(static_cast<std::size_t>(program.output_count()));
+  run(op, program, Refs(inputs), scalars, outputs);
+  return outputs;
 }
 
 }  // namespace tenon::ops

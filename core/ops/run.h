@@ -10,11 +10,27 @@
 #include <tenon/program.h>
 #include <tenon/tensor.h>
 
+#include "core/base/small.h"
 #include "core/ops/policy.h"
 
 namespace tenon::ops {
 
 struct Lowered;
+
+/// A call's operands where they are.
+using TensorRefs = std::span<const Tensor* const>;
+
+/// Those of a list.
+class Refs {
+ public:
+  explicit Refs(std::span<const Tensor> tensors) {
+    for (const Tensor& x : tensors) all_.push_back(&x);
+  }
+  operator TensorRefs() const { return all_; }
+
+ private:
+  Small<const Tensor*, 8> all_;
+};
 
 /// An input of a program: a tensor, or an index that needs no memory.
 struct Input {
@@ -43,6 +59,8 @@ Refusal run_lowered(std::string_view op, const program::Program& program, const 
 /// The common case: new outputs of the shape that the inputs broadcast to.
 std::vector<Tensor> run(std::string_view op, const program::Program& program,
                         std::span<const Tensor> inputs, std::span<const std::uint64_t> scalars = {});
+void run(std::string_view op, const program::Program& program, TensorRefs inputs,
+         std::span<const std::uint64_t> scalars, std::span<Tensor> outputs);
 
 /// Where a tensor's elements start, as a launch names it; strides are the caller's to add.
 TenonOperand argument(const Tensor& x);
@@ -56,6 +74,7 @@ bool same_elements(const Tensor& a, const Tensor& b);
 bool share_memory(const Tensor& a, const Tensor& b);
 
 /// The device of all inputs; InvalidArgument where they differ.
+Device common_device(std::string_view op, TensorRefs inputs);
 Device common_device(std::string_view op, std::span<const Tensor> inputs);
 
 }  // namespace tenon::ops

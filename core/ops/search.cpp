@@ -89,7 +89,7 @@ void check_rows(std::string_view op, const Tensor& sorted, const Tensor& values)
   Shape expected = sorted.shape();
   if (values.rank() == sorted.rank()) expected[sorted.rank() - 1] = values.size(-1);
   require(values.shape() == expected, "[{}] values {} have not the rows of the sorted elements {}", op,
-          to_string(values.shape()), to_string(sorted.shape()));
+          values.shape(), sorted.shape());
 }
 
 Tensor places_of(std::string_view op, const Tensor& sorted, const Tensor& values, bool right) {
@@ -114,15 +114,14 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, cons
   check_rows("searchsorted", sorted, values);
   ops::check_index("searchsorted", sorted, sorter);
   require(sorter.shape() == sorted.shape(), "[searchsorted] the sorter is {}, the elements are {}",
-          to_string(sorter.shape()), to_string(sorted.shape()));
+          sorter.shape(), sorted.shape());
   return places_of("searchsorted", gather(sorted.detach(), -1, sorter), values, right);
 }
 
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right) {
   impl_of(x, "bucketize");
   impl_of(boundaries, "bucketize");
-  require(boundaries.rank() == 1, "[bucketize] boundaries are 1-D, not {}",
-          to_string(boundaries.shape()));
+  require(boundaries.rank() == 1, "[bucketize] boundaries are 1-D, not {}", boundaries.shape());
   return places_of("bucketize", boundaries, x, right);
 }
 

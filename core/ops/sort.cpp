@@ -199,7 +199,7 @@ Tensor argsort(const Tensor& x, int dim, bool descending) {
 ValuesAndIndices topk(const Tensor& x, std::int64_t k, int dim, bool largest) {
   const ops::Dimension along("topk", x, dim);
   require(k >= 0 && k <= along.extent, "[topk] k is {}, and dimension {} of {} has extent {}", k,
-          along.d, to_string(x.shape()), along.extent);
+          along.d, x.shape(), along.extent);
   const ValuesAndIndices top = ops::sorted_range("topk", along.line, along.d, largest, 0, k);
   return k == 0 ? top : ops::back_to_scalar(along, top);
 }
@@ -207,7 +207,7 @@ ValuesAndIndices topk(const Tensor& x, std::int64_t k, int dim, bool largest) {
 ValuesAndIndices kthvalue(const Tensor& x, std::int64_t k, int dim, bool keepdim) {
   const ops::Dimension along("kthvalue", x, dim);
   require(k >= 1 && k <= along.extent, "[kthvalue] k is {}, and dimension {} of {} has extent {}", k,
-          along.d, to_string(x.shape()), along.extent);
+          along.d, x.shape(), along.extent);
   const auto [values, indices] = ops::sorted_range("kthvalue", along.line, along.d, false, k - 1, k);
   return ops::without_line(along, {values, indices}, keepdim);
 }
@@ -215,8 +215,7 @@ ValuesAndIndices kthvalue(const Tensor& x, std::int64_t k, int dim, bool keepdim
 // Sorted equals stand in runs; the place of the last of a run tells how long it is.
 ValuesAndIndices mode(const Tensor& x, int dim, bool keepdim) {
   const ops::Dimension along("mode", x, dim);
-  require(along.extent > 0, "[mode] {} has no elements along dimension {}", to_string(x.shape()),
-          along.d);
+  require(along.extent > 0, "[mode] {} has no elements along dimension {}", x.shape(), along.d);
   const auto [sorted, places] = sort(along.line.detach().movedim(along.d, -1));
   const Tensor length = arange(along.extent, {.device = x.device()}) - searchsorted(sorted, sorted);
   const Tensor indices = gather(places, -1, argmax(length, {-1}, true)).movedim(-1, along.d);

@@ -28,8 +28,8 @@ using Launches = std::map<std::pair<std::string, std::uint64_t>, Launch>;
 void require_fitting(std::string_view op, const Tensor& p, std::span<const Tensor> others) {
   for (const Tensor& x : others) {
     require(x.shape() == p.shape() && x.dtype() == p.dtype(),
-            "[{}] the parameter is {} {}, its gradient or state {} {}", op, name(p.dtype()),
-            to_string(p.shape()), name(x.dtype()), to_string(x.shape()));
+            "[{}] the parameter is {} {}, its gradient or state {} {}", op, name(p.dtype()), p.shape(),
+            name(x.dtype()), x.shape());
   }
 }
 
@@ -161,7 +161,7 @@ void Optimizer::load_state_dict(const nn::StateDict& state) {
   const auto size = static_cast<std::int64_t>(slots_.size());
   require(counts->second.shape() == Shape{size} && counts->second.dtype() == i32,
           "[{}.load_state_dict] steps is {} {}, not i32 ({},)", name_, name(counts->second.dtype()),
-          to_string(counts->second.shape()), size);
+          counts->second.shape(), size);
   const std::vector<std::int32_t> steps = counts->second.to_vector<std::int32_t>();
   std::vector<Slot> loaded = slots_;
   nn::StateDict own{{"steps", counts->second.clone()}};

@@ -50,7 +50,7 @@ struct Program::Data {
   std::vector<std::uint64_t> words;
 
   /// The one object for these words, for as long as the process lives.
-  static std::shared_ptr<const Data> intern(std::vector<std::uint64_t> words);
+  static const Data* intern(std::vector<std::uint64_t> words);
 };
 
 }  // namespace tenon::program

@@ -100,13 +100,13 @@ Draft decode(const Program& program) {
   return draft;
 }
 
-std::shared_ptr<const Program::Data> Program::Data::intern(std::vector<std::uint64_t> words) {
+const Program::Data* Program::Data::intern(std::vector<std::uint64_t> words) {
   static std::mutex mutex;
-  using Table = std::unordered_map<std::string_view, std::shared_ptr<const Data>>;
+  using Table = std::unordered_map<std::string_view, const Data*>;
   static Table& table = *new Table;  // leaked: programs may be built while the process ends
   const std::lock_guard lock(mutex);
   if (const auto found = table.find(key(words)); found != table.end()) return found->second;
-  auto data = std::make_shared<const Data>(Data{table.size() + 1, std::move(words)});
+  const auto* data = new const Data{table.size() + 1, std::move(words)};
   table.emplace(key(data->words), data);
   return data;
 }

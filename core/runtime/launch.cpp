@@ -13,6 +13,7 @@
 
 #include <tenon/memory.h>
 
+#include "core/base/small.h"
 #include "core/runtime/device_state.h"
 #include "core/runtime/pool.h"
 #include "core/runtime/registry.h"
@@ -88,6 +89,7 @@ void abandon(std::vector<std::byte> bytes) {
 
 std::uint64_t workspace_bytes(DeviceState& device, const Kernel& kernel,
                               std::span<const TenonPack> packs) {
+  if (kernel.is_plain()) return 0;
   std::uint64_t bytes = kernel.info().workspace_bytes;
   if ((kernel.info().flags & TENON_KERNEL_ASK_WORKSPACE) != 0) {
     check_status(device, "workspace",
@@ -112,18 +114,20 @@ void launch(std::string_view op, DeviceState& device, const Kernel& kernel,
                      .workspace_bytes = workspace_bytes(device, kernel, packs),
                      .corr = what.corr};
   StorageRef workspace;
-  std::vector<Access> all(accesses.begin(), accesses.end());
+  Small<Access, 8> all;
   if (launch.workspace_bytes > 0) {
     const MemoryTag tag("workspace");
     workspace = device.pool().allocate(launch.workspace_bytes);
     launch.workspace = workspace->memory.handle;
     launch.workspace_offset = workspace->offset;
+    all.assign(accesses.begin(), accesses.end());
     all.push_back({workspace.get(), true});
+    accesses = all;
   }
   const auto give = [&](TenonStream* stream) {
     return device.api().launch(device.handle(), stream, kernel.handle(), &launch);
   };
-  const Given given = submit(device, all, give, &what);
+  const Given given = submit(device, accesses, give, &what);
   check_launch(device, what, given.code);
   finish_for_debugging(device, given);
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <thread>
+#include <utility>
 
+#include "core/base/gate.h"
 #include "core/runtime/hazard.h"
 #include "core/runtime/pool_sizes.h"
 #include "core/runtime/pool_tags.h"
@@ -14,18 +14,6 @@
 namespace tenon::runtime {
 
 class Pool;
-
-/// A lock for one thread that hardly ever meets another: one atomic exchange.
-class Gate {
- public:
-  void lock() noexcept {
-    while (closed_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
-  }
-  void unlock() noexcept { closed_.store(false, std::memory_order_release); }
-
- private:
-  std::atomic<bool> closed_{false};
-};
 
 inline constexpr std::int64_t kUntold = 1 << 20;
 

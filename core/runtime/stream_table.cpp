@@ -9,35 +9,42 @@
 
 namespace tenon::runtime {
 
-/// What the calling thread holds; its end gives it back.
-struct ThreadStreams {
-  std::vector<std::pair<StreamTable*, Stream*>> taken;
-  ~ThreadStreams() {
-    for (const auto& [table, stream] : taken) table->give_back(stream);
-    over = true;
-  }
-  static ThreadStreams& get() {
-    thread_local ThreadStreams streams;
-    return streams;
-  }
-  static thread_local bool over;  // trivial, so it can still be read after the destructor
+/// A stream that the calling thread has taken.
+struct Taken {
+  StreamTable* table;
+  Stream* stream;
+  Taken* next;
 };
-thread_local bool ThreadStreams::over = false;
+
+// Plain enough to be read after the thread's destructors have run.
+[[gnu::tls_model("initial-exec")]] static constinit thread_local Taken* first_taken = nullptr;
+static constinit thread_local bool is_over = false;
+
+/// Gives back what the thread holds when it ends.
+struct ThreadStreams {
+  ~ThreadStreams() {
+    is_over = true;
+    while (Taken* const taken = first_taken) {
+      first_taken = taken->next;
+      taken->table->give_back(taken->stream);
+      delete taken;
+    }
+  }
+};
 
 Stream* StreamTable::own() const {
-  if (ThreadStreams::over) return nullptr;
-  for (const auto& [table, stream] : ThreadStreams::get().taken) {
-    if (table == this) return stream;
+  for (const Taken* taken = first_taken; taken != nullptr; taken = taken->next) {
+    if (taken->table == this) return taken->stream;
   }
   return nullptr;
 }
 
 Stream* StreamTable::current() {
-  if (ThreadStreams::over) return shared();
   if (Stream* stream = own()) return stream;
-  Stream* stream = take();
-  ThreadStreams::get().taken.emplace_back(this, stream);
-  return stream;
+  if (is_over) return shared();
+  static thread_local ThreadStreams end;
+  first_taken = new Taken{this, take(), first_taken};
+  return first_taken->stream;
 }
 
 Stream* StreamTable::shared() {

@@ -29,8 +29,8 @@ Span span_of(std::string_view op, const Blob& blob, DType dtype) {
   std::int64_t bytes = 0;
   countable &= !__builtin_sub_overflow(span.high, span.low, &bytes);
   countable &= bytes < (std::int64_t{1} << 62) / size_of(dtype);
-  require(countable, "[{}] {} with strides {} reaches farther than 62 bits can count", op,
-          to_string(blob.shape), to_string(blob.strides));
+  require(countable, "[{}] {} with strides {} reaches farther than 62 bits can count", op, blob.shape,
+          blob.strides);
   return span;
 }
 
@@ -38,7 +38,7 @@ Span span_of(std::string_view op, const Blob& blob, DType dtype) {
 
 Tensor from_blob(std::string_view op, Blob blob, DType dtype, Device device) {
   require(blob.strides.size() == blob.shape.size(), "[{}] {} has not as many dimensions as strides {}",
-          op, to_string(blob.shape), to_string(blob.strides));
+          op, blob.shape, blob.strides);
   if (numel(blob.shape, op) == 0) {
     const Tensor x = allocate(blob.shape, dtype, device, op);
     x.impl()->strides = blob.strides;
@@ -46,7 +46,7 @@ Tensor from_blob(std::string_view op, Blob blob, DType dtype, Device device) {
     return x;
   }
   const std::int64_t size = size_of(dtype);
-  require(blob.data != nullptr, "[{}] the address of {} is null", op, to_string(blob.shape));
+  require(blob.data != nullptr, "[{}] the address of {} is null", op, blob.shape);
   require(reinterpret_cast<std::uintptr_t>(blob.data) % static_cast<std::uintptr_t>(size) == 0,
           "[{}] {} is no address of {}, which take {} bytes", op, blob.data, name(dtype), size);
   const Span span = span_of(op, blob, dtype);
@@ -60,8 +60,7 @@ Tensor from_blob(std::string_view op, Blob blob, DType dtype, Device device) {
                             .read_only = blob.read_only,
                             .done = std::move(blob.done)});
   impl.dtype = dtype;
-  impl.shape = blob.shape;
-  impl.strides = blob.strides;
+  impl.lay_out(blob.shape, blob.strides);
   impl.offset = -span.low;
   impl.is_inference = inference_mode();
   return x;

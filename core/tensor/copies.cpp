@@ -81,11 +81,11 @@ Tensor& Tensor::copy_(const Tensor& src) {
   impl_of(src, "copy_");
   require_writable("copy_", *this);
   require(broadcast("copy_", shape(), src.shape()) == shape(), "[copy_] {} does not broadcast to {}",
-          tenon::to_string(src.shape()), tenon::to_string(shape()));
+          src.shape(), shape());
   const Tensor both[] = {*this, src};
   const bool recorded = autograd::needs_record(both);
   autograd::check_in_place("copy_", *this, recorded);
-  std::vector<autograd::Edge> edges;
+  autograd::Edges edges;
   if (recorded) edges = autograd::edges_to({&src, 1});
   assign("copy_", *this, src.detach().to(device()));
   mark_written(*this);
@@ -117,8 +117,7 @@ Tensor& Tensor::fill_(Scalar value) {
 
 Scalar Tensor::item_scalar() const {
   impl_of(*this, "item");
-  require(numel() == 1, "[item] the tensor has shape {}: item() takes exactly one element",
-          tenon::to_string(shape()));
+  require(numel() == 1, "[item] the tensor has shape {}: item() takes exactly one element", shape());
   std::array<std::byte, 8> bytes;
   read(std::span(bytes).first(static_cast<std::size_t>(size_of(dtype()))));
   return read_scalar(dtype(), bytes.data());
@@ -127,7 +126,7 @@ Scalar Tensor::item_scalar() const {
 void Tensor::read(std::span<std::byte> bytes) const {
   const std::int64_t expected = byte_size("read", *this);
   require(static_cast<std::int64_t>(bytes.size()) == expected, "[read] {} of {} takes {} bytes, not {}",
-          tenon::to_string(shape()), name(dtype()), expected, bytes.size());
+          shape(), name(dtype()), expected, bytes.size());
   if (bytes.empty()) return;
   const Tensor from = detach().contiguous();
   runtime::copy_to_host(*from.impl()->storage, byte_offset(from), bytes);

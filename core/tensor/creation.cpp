@@ -84,24 +84,23 @@ Tensor ones(const Shape& shape, TensorOptions options) {
 }
 
 Tensor empty_like(const Tensor& x, TensorOptions options) {
-  return empty(x.shape(), like("empty_like", x, options));
+  return empty(impl_of(x, "empty_like").shape, like("empty_like", x, options));
 }
 Tensor full_like(const Tensor& x, Scalar value, TensorOptions options) {
-  return full(x.shape(), value, like("full_like", x, options));
+  return full(impl_of(x, "full_like").shape, value, like("full_like", x, options));
 }
 Tensor zeros_like(const Tensor& x, TensorOptions options) {
-  return zeros(x.shape(), like("zeros_like", x, options));
+  return zeros(impl_of(x, "zeros_like").shape, like("zeros_like", x, options));
 }
 Tensor ones_like(const Tensor& x, TensorOptions options) {
-  return ones(x.shape(), like("ones_like", x, options));
+  return ones(impl_of(x, "ones_like").shape, like("ones_like", x, options));
 }
 
 Tensor from_bytes(std::span<const std::byte> bytes, const Shape& shape, TensorOptions options) {
   const DType dtype = options.dtype.value_or(default_dtype());
   const std::int64_t expected = byte_count("from_bytes", shape, dtype);
   require(static_cast<std::int64_t>(bytes.size()) == expected,
-          "[from_bytes] {} of {} takes {} bytes, not {}", to_string(shape), name(dtype), expected,
-          bytes.size());
+          "[from_bytes] {} of {} takes {} bytes, not {}", shape, name(dtype), expected, bytes.size());
   return uploaded("from_bytes", bytes, shape, dtype, options);
 }
 
@@ -110,7 +109,7 @@ Tensor detail::from_elements(std::string_view op, std::span<const std::byte> byt
   const auto step = static_cast<std::size_t>(size_of(from));
   const std::int64_t expected = byte_count(op, shape, from) / size_of(from);
   const auto count = static_cast<std::int64_t>(bytes.size() / step);
-  require(count == expected, "[{}] {} takes {} values, not {}", op, to_string(shape), expected, count);
+  require(count == expected, "[{}] {} takes {} values, not {}", op, shape, expected, count);
   const DType to = options.dtype.value_or(from);
   if (from == to) return uploaded(op, bytes, shape, to, options);
   return uploaded(op,

@@ -12,7 +12,7 @@ namespace {
 void require_contiguous(std::string_view op, const Tensor& x) {
   require(x.is_contiguous(),
           "[{}] the elements of {} with strides {} are not contiguous; take contiguous()", op,
-          to_string(x.shape()), to_string(x.strides()));
+          x.shape(), x.strides());
 }
 
 void require_not_read_only(std::string_view op, const Tensor& x) {

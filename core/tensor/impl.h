@@ -7,6 +7,7 @@
 
 #include <tenon/tensor.h>
 
+#include "core/base/recycle.h"
 #include "core/runtime/storage.h"
 
 namespace tenon {
@@ -19,15 +20,17 @@ struct RetainedGrad;
 
 namespace detail {
 
-struct TensorImpl {
+struct TensorImpl : Recycled<TensorImpl> {
   std::atomic<std::int64_t> references{1};
   runtime::StorageRef storage;
   DType dtype = f32;
   Shape shape;
-  Strides strides;          // in elements
-  std::int64_t offset = 0;  // in elements
-  bool is_view = false;     // made from another tensor's storage
-  Tensor base;              // of a view made while recording: what a write to the view changes too
+  Strides strides;            // in elements
+  std::int64_t offset = 0;    // in elements
+  std::int64_t numel = 1;     // of the shape
+  bool is_contiguous = true;  // row-major without gaps
+  bool is_view = false;       // made from another tensor's storage
+  Tensor base;                // of a view made while recording: what a write to the view changes too
   bool is_inference = false;
 
   bool requires_grad = false;  // a leaf that was told so; recorded results have a node
@@ -37,6 +40,9 @@ struct TensorImpl {
   std::uint64_t node_version = 0;  // of the storage when it was recorded
   std::shared_ptr<autograd::LeafHooks> hooks;
   std::shared_ptr<autograd::RetainedGrad> retained;  // of a result
+
+  /// Sets the shape, whose elements can be counted, and the strides.
+  void lay_out(const Shape& new_shape, const Strides& new_strides);
 };
 
 }  // namespace detail

@@ -113,7 +113,7 @@ Tensor equal_steps(std::string_view op, double start, double stop, std::int64_t 
 /// x where column - row - k is on `kept`'s side of 0, else 0.
 Tensor triangle(std::string_view op, const Tensor& x, std::int64_t k, Value (*kept)(Value)) {
   const DType dtype = impl_of(x, op).dtype;
-  require(x.rank() >= 2, "[{}] {} is no matrix", op, to_string(x.shape()));
+  require(x.rank() >= 2, "[{}] {} is no matrix", op, x.shape());
   const std::int64_t rows = x.size(-2), columns = x.size(-1);
   const std::int64_t diagonal = std::clamp(k, -rows, columns);
   Strides strides = Dims::filled(x.rank(), 0);
@@ -231,7 +231,7 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> axes, MeshIndexing indexing
   Shape grid;
   for (const Tensor& axis : axes) {
     impl_of(axis, "meshgrid");
-    require(axis.rank() <= 1, "[meshgrid] an axis is 1-D, not {}", to_string(axis.shape()));
+    require(axis.rank() <= 1, "[meshgrid] an axis is 1-D, not {}", axis.shape());
     grid.push_back(axis.numel());
   }
   for (std::size_t i = 0; i < axes.size(); ++i) grid[dim_of(i)] = axes[i].numel();

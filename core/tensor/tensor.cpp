@@ -21,7 +21,19 @@ void retain(TensorImpl* impl) noexcept {
 }
 
 void release(TensorImpl* impl) noexcept {
-  if (impl != nullptr && impl->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl;
+  if (impl == nullptr) return;
+  // The last owner is alone: nobody can add a reference.
+  if (impl->references.load(std::memory_order_acquire) == 1 ||
+      impl->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete impl;
+  }
+}
+
+void TensorImpl::lay_out(const Shape& new_shape, const Strides& new_strides) {
+  shape = new_shape;
+  strides = new_strides;
+  numel = tenon::numel(new_shape);
+  is_contiguous = tenon::is_contiguous(new_shape, new_strides);
 }
 
 }  // namespace detail
@@ -68,7 +80,7 @@ void require_stored(std::string_view op, DType dtype, Device device) {
 }
 
 Tensor allocate(const Shape& shape, DType dtype, Device device, std::string_view op) {
-  numel(shape, op);  // extents must be countable
+  const std::int64_t count = numel(shape, op);
   const std::int64_t bytes = byte_count(device.name(), shape, dtype);
   require_stored(op, dtype, device);
   auto storage = device.state().pool().allocate(static_cast<std::uint64_t>(bytes));
@@ -78,6 +90,7 @@ Tensor allocate(const Shape& shape, DType dtype, Device device, std::string_view
   impl.dtype = dtype;
   impl.shape = shape;
   impl.strides = contiguous_strides(shape);
+  impl.numel = count;
   impl.is_inference = inference_mode();
   return x;
 }
@@ -88,8 +101,7 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, st
   detail::TensorImpl& impl = *view.impl();
   impl.storage = from.storage;
   impl.dtype = from.dtype;
-  impl.shape = shape;
-  impl.strides = strides;
+  impl.lay_out(shape, strides);
   impl.offset = offset;
   impl.is_view = true;
   impl.is_inference = from.is_inference;
@@ -128,7 +140,7 @@ void require_writable(std::string_view op, const Tensor& x) {
           op);
   require(has_elements_apart(impl.shape, impl.strides),
           "[{}] {} with strides {} shares elements, so it can't be written in place; clone() it first",
-          op, to_string(impl.shape), to_string(impl.strides));
+          op, impl.shape, impl.strides);
 }
 
 void mark_written(Tensor& x) {
@@ -147,7 +159,7 @@ std::int64_t Tensor::size(int dim) const {
   return shape()[checked_dim("size", dim, rank())];
 }
 std::int64_t Tensor::numel() const {
-  return tenon::numel(shape());
+  return impl_of(*this, "numel").numel;
 }
 DType Tensor::dtype() const {
   return impl_of(*this, "dtype").dtype;
@@ -156,7 +168,7 @@ Device Tensor::device() const {
   return Device(impl_of(*this, "device").storage->device);
 }
 bool Tensor::is_contiguous() const {
-  return tenon::is_contiguous(shape(), strides());
+  return impl_of(*this, "is_contiguous").is_contiguous;
 }
 std::uint64_t Tensor::version() const {
   return impl_of(*this, "version").storage->version;
@@ -173,8 +185,7 @@ void Tensor::set_data(const Tensor& other) {
   require(impl.dtype == from.dtype, "[set_data] dtypes differ: {} and {}", name(impl.dtype),
           name(from.dtype));
   impl.storage = from.storage;
-  impl.shape = from.shape;
-  impl.strides = from.strides;
+  impl.lay_out(from.shape, from.strides);
   impl.offset = from.offset;
   impl.is_view = from.is_view;
   impl.base = {};

@@ -44,18 +44,17 @@ Shape inferred(std::string_view op, const Shape& from, Shape shape) {
   std::int64_t known = 1;
   for (int d = 0; d < shape.size(); ++d) {
     if (shape[d] != -1) {
-      require(shape[d] >= 0, "[{}] {} has a negative extent", op, to_string(shape));
-      require(!__builtin_mul_overflow(known, shape[d], &known), "[{}] {} is too large", op,
-              to_string(shape));
+      require(shape[d] >= 0, "[{}] {} has a negative extent", op, shape);
+      require(!__builtin_mul_overflow(known, shape[d], &known), "[{}] {} is too large", op, shape);
       continue;
     }
-    require(unknown < 0, "[{}] {} has more than one -1", op, to_string(shape));
+    require(unknown < 0, "[{}] {} has more than one -1", op, shape);
     unknown = d;
   }
   const std::int64_t count = numel(from);
   if (unknown >= 0 && known > 0 && count % known == 0) shape[unknown] = count / known;
   require(std::count(shape.begin(), shape.end(), -1) == 0 && numel(shape) == count,
-          "[{}] {} elements of shape {} don't fit {}", op, count, to_string(from), to_string(shape));
+          "[{}] {} elements of shape {} don't fit {}", op, count, from, shape);
   return shape;
 }
 
@@ -81,7 +80,7 @@ Tensor Tensor::view(Shape shape) const {
   shape = inferred("view", this->shape(), shape);
   const auto strides = strides_for(this->shape(), this->strides(), shape);
   require(strides.has_value(), "[view] shape {} with strides {} can't be seen as {}; use reshape",
-          tenon::to_string(this->shape()), tenon::to_string(this->strides()), tenon::to_string(shape));
+          this->shape(), this->strides(), shape);
   return recorded("view", *this, make_view(*this, shape, *strides, impl_->offset),
                   [from = this->shape()](const Tensor& dy) { return dy.reshape(from); });
 }
@@ -120,14 +119,14 @@ Tensor Tensor::unflatten(int dim, const Dims& sizes) const {
 
 Tensor Tensor::permute(const Dims& dims) const {
   impl_of(*this, "permute");
-  require(dims.size() == rank(), "[permute] {} names {} dimensions, the tensor has {}",
-          tenon::to_string(dims), dims.size(), rank());
+  require(dims.size() == rank(), "[permute] {} names {} dimensions, the tensor has {}", dims,
+          dims.size(), rank());
   Shape shape = Dims::filled(rank(), 0);
   Strides strides = shape;
   Dims inverse = Dims::filled(rank(), -1);
   for (int i = 0; i < rank(); ++i) {
     const int d = checked_dim("permute", dims[i], rank());
-    require(inverse[d] == -1, "[permute] dimension {} is named twice in {}", d, tenon::to_string(dims));
+    require(inverse[d] == -1, "[permute] dimension {} is named twice in {}", d, dims);
     inverse[d] = i;
     shape[i] = this->shape()[d];
     strides[i] = this->strides()[d];
@@ -147,24 +146,21 @@ Tensor Tensor::transpose(int dim0, int dim1) const {
 
 Tensor Tensor::t(const char* op, int most) const {
   impl_of(*this, op);
-  require(rank() >= 2 && rank() <= most, "[{}] {} is no matrix; use permute()", op,
-          tenon::to_string(shape()));
+  require(rank() >= 2 && rank() <= most, "[{}] {} is no matrix; use permute()", op, shape());
   return transpose(-2, -1);
 }
 
 Tensor Tensor::movedim(const Dims& from, const Dims& to) const {
   impl_of(*this, "movedim");
-  require(from.size() == to.size(), "[movedim] {} names {} dimensions, {} names {}",
-          tenon::to_string(from), from.size(), tenon::to_string(to), to.size());
+  require(from.size() == to.size(), "[movedim] {} names {} dimensions, {} names {}", from, from.size(),
+          to, to.size());
   Dims dims = Dims::filled(rank(), -1);
   Dims taken = Dims::filled(rank(), 0);
   for (int i = 0; i < from.size(); ++i) {
     const int source = checked_dim("movedim", from[i], rank());
     const int target = checked_dim("movedim", to[i], rank());
-    require(taken[source] == 0, "[movedim] dimension {} is named twice in {}", source,
-            tenon::to_string(from));
-    require(dims[target] == -1, "[movedim] dimension {} is named twice in {}", target,
-            tenon::to_string(to));
+    require(taken[source] == 0, "[movedim] dimension {} is named twice in {}", source, from);
+    require(dims[target] == -1, "[movedim] dimension {} is named twice in {}", target, to);
     dims[target] = source;
     taken[source] = 1;
   }
@@ -232,8 +228,7 @@ Tensor Tensor::stretched(const char* op, const Shape& asked) const {
   const Shape shape = kept(this->shape(), asked);
   tenon::numel(shape, op);  // extents must be countable
   require(shape.size() >= rank() && broadcast(op, this->shape(), shape) == shape,
-          "[{}] {} does not stretch to {}", op, tenon::to_string(this->shape()),
-          tenon::to_string(shape));
+          "[{}] {} does not stretch to {}", op, this->shape(), shape);
   Strides strides = Dims::filled(shape.size(), 0);
   const int lead = shape.size() - rank();
   for (int d = 0; d < rank(); ++d) {

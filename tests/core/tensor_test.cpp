@@ -357,7 +357,7 @@ TEST(Undefined, TakesPartInNoOp) {
   expect_undefined("copy_", [&] { none.copy_(x); });
   expect_undefined("fill_", [&] { none.fill_(0); });
   expect_undefined("add", [&] { none += x; });
-  expect_undefined("requires_grad", [&] { none.backward(); });
+  expect_undefined("backward", [&] { none.backward(); });
   expect_undefined("data", [&] { none.data<float>(); });
   expect_undefined("host", [&] { none.host(); });
   expect_undefined("zeros_like", [&] { zeros_like(none); });

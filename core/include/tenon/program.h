@@ -79,8 +79,8 @@ class Program {
  private:
   friend Program seal(const Draft& draft);
   struct Data;
-  explicit Program(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
-  std::shared_ptr<const Data> data_;
+  explicit Program(const Data* data) : data_(data) {}
+  const Data* data_;  // interned: it lives as long as the process
 };
 
 /// The program that a text describes; parse(p.text()) is p. Lines, in which # begins a comment:

@@ -47,7 +47,7 @@ class Walker {
     offset_ = 0;
     for (size_t d = rank_; d-- > 0; element /= std::max<int64_t>(dims_[d], 1)) {
       at_[d] = d > 0 ? element % std::max<int64_t>(dims_[d], 1) : element;
-      offset_ += at_[d] * strides_[d];
+      advance(at_[d], strides_[d]);
     }
   }
 
@@ -59,16 +59,22 @@ class Walker {
       const int64_t n = std::min(count, dims_[last] - at_[last]);
       run(offset_, strides_[last], n);
       at_[last] += n;
-      offset_ += n * strides_[last];
+      advance(n, strides_[last]);
       carry();
       count -= n;
     }
   }
 
  private:
+  /// Wraps: behind the last element an INDEX operand may be beyond all numbers.
+  void advance(int64_t steps, int64_t stride) {
+    offset_ = static_cast<int64_t>(static_cast<uint64_t>(offset_) +
+                                   static_cast<uint64_t>(steps) * static_cast<uint64_t>(stride));
+  }
   void carry() {
     for (size_t d = rank_ - 1; d > 0 && at_[d] == dims_[d]; --d) {
-      offset_ += strides_[d - 1] - dims_[d] * strides_[d];
+      advance(-dims_[d], strides_[d]);
+      advance(1, strides_[d - 1]);
       at_[d] = 0;
       ++at_[d - 1];
     }
