@@ -164,7 +164,7 @@ class Elementwise final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_elementwise(const TenonOp& op) {
-  return std::make_unique<Elementwise>(op);
+  return make_copy(op, std::make_unique<Elementwise>(op));
 }
 
 }  // namespace cpu

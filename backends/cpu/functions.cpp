@@ -8,6 +8,7 @@
 
 #include "lanes-inl.h"
 #include "math-inl.h"
+#include "math64-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cpu {
@@ -33,6 +34,9 @@ TENON_FUNCTION(Tanh, 1, tanh(x))
 TENON_FUNCTION(Erf, 1, erf(x))
 TENON_FUNCTION(Sigmoid, 1, sigmoid(x))
 TENON_FUNCTION(Rsqrt, 1, rsqrt(x))
+TENON_FUNCTION(Sin, 1, sin(x))
+TENON_FUNCTION(Cos, 1, cos(x))
+TENON_FUNCTION(Pow, 2, pow(x, y))
 #undef TENON_FUNCTION
 
 template <class F>
@@ -72,6 +76,12 @@ Step function(std::uint8_t opcode, std::uint8_t dtype) {
       return of<Sigmoid>(dtype);
     case TENON_OP_RSQRT:
       return of<Rsqrt>(dtype);
+    case TENON_OP_SIN:
+      return of<Sin>(dtype);
+    case TENON_OP_COS:
+      return of<Cos>(dtype);
+    case TENON_OP_POW:
+      return of<Pow>(dtype);
     default:
       return nullptr;
   }
