@@ -36,6 +36,7 @@ class Elementwise final : public Kernel {
     const bool is_one = forms_.size() == 2;
     is_flat_ = is_flat_ && (is_one || !body_.passes_inputs());
     if (is_flat_ && scalars_ == 0) single_ = body_.single_step();
+    length_ = body_.tile_length();
     // One part has work for some ten microseconds.
     grain_ = std::max<std::int64_t>(
         kTile, (32768 / static_cast<std::int64_t>(body_.instruction_count() + 1)) / kTile * kTile);
@@ -86,7 +87,8 @@ class Elementwise final : public Kernel {
       alignas(64) std::byte tiles[kSmallTiles * kSmallTileBytes];
       run_flat(pack, begin, end, {tiles, kSmallTileBytes}, false);
     } else {
-      run_flat(pack, begin, end, {scratch(body_.tile_count() + scalars_)}, streams);
+      run_flat(pack, begin, end, {scratch(body_.tile_count() + scalars_), tile_bytes(length_)},
+               streams);
     }
   }
 
@@ -118,7 +120,7 @@ class Elementwise final : public Kernel {
   /// Operands are in memory without gaps, or one element.
   void run_flat(const TenonPack& pack, std::int64_t begin, std::int64_t end, Room room,
                 bool streams) const {
-    const int most = static_cast<int>(std::min<std::int64_t>(end - begin, kTile));
+    const int most = static_cast<int>(std::min<std::int64_t>(end - begin, length_));
     Tile tile(body_, pack.scalars, room.after(scalars_), most);
     for (std::size_t i = outputs_; i < forms_.size(); ++i) {
       if (forms_[i].fill == nullptr) continue;
@@ -128,8 +130,8 @@ class Elementwise final : public Kernel {
       tile.set_input(i - outputs_, room.at);
       room = room.after(1);
     }
-    for (; begin < end; begin += kTile) {
-      const int n = static_cast<int>(std::min<std::int64_t>(kTile, end - begin));
+    for (; begin < end; begin += length_) {
+      const int n = static_cast<int>(std::min<std::int64_t>(length_, end - begin));
       for (std::size_t i = outputs_; i < forms_.size(); ++i) {
         if (forms_[i].fill == nullptr) tile.set_input(i - outputs_, at(pack, i, begin));
       }
@@ -157,6 +159,7 @@ class Elementwise final : public Kernel {
   std::vector<Form> forms_;
   std::size_t rank_ = 0, outputs_ = 0, scalars_ = 0;
   std::int64_t grain_ = kTile;
+  int length_ = kTile;
   bool is_flat_ = true;  // all operands are CONTIGUOUS or SCALAR
   Step single_ = nullptr;
 };

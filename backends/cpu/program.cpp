@@ -40,10 +40,62 @@ Program::Program(std::uint8_t from, std::uint8_t to)
       outputs_{{1, to, static_cast<std::uint8_t>(sdk::size_of(to))}},
       slots_(1) {}
 
+namespace {
+
+/// Which instructions are products that the one instruction that reads them adds or subtracts.
+std::vector<bool> products_to_fuse(const sdk::ProgramView& view) {
+  const auto code = view.instructions();
+  std::vector<int> uses(code.size(), 0);
+  const auto count = [&](std::uint16_t reference) {
+    if (TENON_REF_CLASS(reference) == TENON_REF_INSTRUCTION) ++uses[TENON_REF_INDEX(reference)];
+  };
+  for (const TenonInstruction& it : code) {
+    const std::uint16_t references[] = {it.a, it.b, it.c};
+    const int arity = sdk::opcode_info(it.opcode).arity;
+    for (int i = 0; i < arity; ++i) count(references[i]);
+  }
+  for (const std::uint16_t output : view.outputs()) count(output);
+  std::vector<bool> fused(code.size(), false);
+  const auto fuse = [&](std::uint16_t reference) {
+    const std::size_t i = TENON_REF_INDEX(reference);
+    if (TENON_REF_CLASS(reference) != TENON_REF_INSTRUCTION) return false;
+    fused[i] = code[i].opcode == TENON_OP_MUL && uses[i] == 1;
+    return static_cast<bool>(fused[i]);
+  };
+  for (const TenonInstruction& it : code) {
+    const bool is_sum = it.opcode == TENON_OP_ADD || it.opcode == TENON_OP_SUB;
+    if (is_sum && it.dtype == TENON_DTYPE_F32 && !fuse(it.a)) fuse(it.b);
+  }
+  return fused;
+}
+
+/// A loop and what it reads, the last reference repeated.
+struct Operation {
+  Step step;
+  std::uint16_t in[3];
+};
+
+Operation operation_of(const sdk::ProgramView& view, const TenonInstruction& it,
+                       const std::vector<bool>& fused) {
+  const auto is_fused = [&](std::uint16_t reference) {
+    return TENON_REF_CLASS(reference) == TENON_REF_INSTRUCTION && fused[TENON_REF_INDEX(reference)];
+  };
+  const int arity = sdk::opcode_info(it.opcode).arity;
+  if (const bool first = is_fused(it.a); arity == 2 && (first || is_fused(it.b))) {
+    const TenonInstruction& product = view.instructions()[TENON_REF_INDEX(first ? it.a : it.b)];
+    return {find_product_step(it.opcode, first), {product.a, product.b, first ? it.b : it.a}};
+  }
+  const std::uint16_t b = arity > 1 ? it.b : it.a, c = arity > 2 ? it.c : b;
+  return {find_step(it.opcode, view.dtype_of(c), it.dtype), {it.a, b, c}};
+}
+
+}  // namespace
+
 /// References become values, opcodes loops. A BITCAST is its operand.
 void Program::resolve(const sdk::ProgramView& view) {
   const std::size_t scalars_at = input_count_, constants_at = scalars_at + view.scalar_count();
   const std::size_t results_at = constants_at + view.constant_count();
+  const std::vector<bool> fused = products_to_fuse(view);
   std::vector<std::uint16_t> results;
   const auto value_of = [&](std::uint16_t reference) {
     // In the order of TENON_REF_INSTRUCTION, _INPUT, _SCALAR, _CONSTANT.
@@ -51,15 +103,15 @@ void Program::resolve(const sdk::ProgramView& view) {
     if (TENON_REF_CLASS(reference) == TENON_REF_INSTRUCTION) return results[index];
     return static_cast<std::uint16_t>(starts[TENON_REF_CLASS(reference)] + index);
   };
-  for (const TenonInstruction& it : view.instructions()) {
-    if (it.opcode == TENON_OP_BITCAST) {
+  for (std::size_t at = 0; at < view.instructions().size(); ++at) {
+    const TenonInstruction& it = view.instructions()[at];
+    if (it.opcode == TENON_OP_BITCAST || fused[at]) {
       results.push_back(value_of(it.a));
       continue;
     }
-    const std::uint16_t references[] = {it.a, it.b, it.c};
-    const int arity = sdk::opcode_info(it.opcode).arity;
-    Instruction made{find_step(it.opcode, view.dtype_of(references[arity - 1]), it.dtype), {}, 0, -1};
-    for (int i = 0; i < 3; ++i) made.in[i] = value_of(references[std::min(i, arity - 1)]);
+    const Operation operation = operation_of(view, it, fused);
+    Instruction made{operation.step, {}, 0, -1};
+    for (int i = 0; i < 3; ++i) made.in[i] = value_of(operation.in[i]);
     results.push_back(static_cast<std::uint16_t>(results_at + instructions_.size()));
     instructions_.push_back(made);
   }
@@ -79,6 +131,12 @@ void Program::find_single() {
   const bool unary = input_count_ == 1 && it.in[0] == 0 && it.in[1] == 0;
   const bool binary = input_count_ == 2 && it.in[0] == 0 && it.in[1] == 1 && it.in[2] == 1;
   if (is_result && (unary || binary)) single_ = it.step;
+}
+
+int Program::tile_length() const {
+  constexpr std::size_t kBytes = 40 << 10, kUsual = 4;
+  const std::size_t tiles = input_count_ + outputs_.size() + tile_count();
+  return tiles * kTile * kUsual <= kBytes ? kTile : kTile / 2;
 }
 
 /// The tile of each result: one that nothing reads any more, or a new one.
@@ -188,9 +246,10 @@ class Results {
 void run_program(const Program& program, const std::uint64_t* scalars, sdk::Dims dims,
                  std::span<const Way> ways, std::int64_t begin, std::int64_t end) {
   const std::size_t outputs = program.output_count(), inputs = ways.size() - outputs;
-  const Room room{scratch(inputs + program.tile_count())};
+  const int length = program.tile_length();
+  const Room room{scratch(inputs + program.tile_count()), tile_bytes(length)};
   Tile tile(program, scalars, room.after(inputs),
-            static_cast<int>(std::min<std::int64_t>(end - begin, kTile)));
+            static_cast<int>(std::min<std::int64_t>(end - begin, length)));
   Results results(ways.first(outputs), dims, begin);
   Source* const from = sources();
   for (std::size_t i = 0; i < inputs; ++i) {
@@ -199,7 +258,7 @@ void run_program(const Program& program, const std::uint64_t* scalars, sdk::Dims
                      way.is_contiguous() ? sdk::row_major(dims) : way.strides, begin);
   }
   while (begin < end) {
-    const int n = tile_at(dims, begin, end, kTile);
+    const int n = tile_at(dims, begin, end, length);
     for (std::size_t i = 0; i < inputs; ++i) {
       const std::byte* values = from[i].next(n, room.tile(i));
       if (program.passes_inputs() && values != room.tile(i)) {  // outputs may be written over it

@@ -15,10 +15,14 @@ namespace cpu {
 
 namespace sdk = tenon::sdk;
 
-/// Elements in a tile.
+/// The most elements in a tile.
 inline constexpr int kTile = 512;
 /// No multiple of a page: places that are equal but for their page share a few lines of the cache.
-inline constexpr std::size_t kTileBytes = kTile * 8 + 64;
+
+constexpr std::size_t tile_bytes(int elements) {
+  return static_cast<std::size_t>(elements) * 8 + 64;
+}
+inline constexpr std::size_t kTileBytes = tile_bytes(kTile);
 
 /// `count` tiles of the calling thread's own, valid until its next call.
 std::byte* scratch(std::size_t count);
@@ -37,6 +41,8 @@ class Program {
   std::size_t instruction_count() const { return instructions_.size(); }
   /// Tiles that a run takes beside those for its inputs.
   std::size_t tile_count() const { return uniforms_.size() + slots_; }
+  /// Elements in a tile, so that all that a run touches stays in the first-level cache.
+  int tile_length() const;
   /// Whether an input goes to an output as it is: it is to be copied before outputs are written.
   bool passes_inputs() const { return passes_inputs_; }
   /// The loop of a program that is one instruction over its inputs in their order, else nullptr.

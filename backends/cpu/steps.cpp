@@ -75,6 +75,29 @@ struct Fma {
   }
 };
 
+/// A product, rounded, and a sum or a difference with it.
+struct ProductPlus {
+  static constexpr int arity = 3;
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V a, V b, V c) const {
+    return hn::Add(hn::Mul(a, b), c);
+  }
+};
+struct ProductMinus {
+  static constexpr int arity = 3;
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V a, V b, V c) const {
+    return hn::Sub(hn::Mul(a, b), c);
+  }
+};
+struct MinusProduct {
+  static constexpr int arity = 3;
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V a, V b, V c) const {
+    return hn::Sub(c, hn::Mul(a, b));
+  }
+};
+
 /// out = F(in...), rounded to T.
 template <class T, class F>
 void map(std::byte* out, const std::byte* const* in, int n) {
@@ -191,6 +214,8 @@ Step for_comparison(std::uint8_t dtype) {
       return compare<sdk::bfloat16, F>;
     case TENON_DTYPE_I32:
       return compare<std::int32_t, F>;
+    case TENON_DTYPE_U32:
+      return compare<std::uint32_t, F>;
     case TENON_DTYPE_I64:
       return compare<std::int64_t, F>;
     default:
@@ -264,6 +289,11 @@ Step vector_step(std::uint8_t opcode, std::uint8_t operand, std::uint8_t result)
   }
 }
 
+Step product_step(std::uint8_t opcode, bool product_first) {
+  if (opcode == TENON_OP_ADD) return map<float, ProductPlus>;
+  return product_first ? map<float, ProductMinus> : map<float, MinusProduct>;
+}
+
 const char* target_name() {
   return hwy::TargetName(HWY_TARGET);
 }
@@ -277,6 +307,7 @@ HWY_AFTER_NAMESPACE();
 namespace cpu {
 
 HWY_EXPORT(vector_step);
+HWY_EXPORT(product_step);
 HWY_EXPORT(target_name);
 
 namespace {
@@ -299,6 +330,10 @@ Step find_vector_step(std::uint8_t opcode, std::uint8_t operand, std::uint8_t re
 Step find_step(std::uint8_t opcode, std::uint8_t operand, std::uint8_t result) {
   const Step step = find_vector_step(opcode, operand, result);
   return step != nullptr ? step : tenon::sdk::step_for(opcode, operand, result);
+}
+
+Step find_product_step(std::uint8_t opcode, bool product_first) {
+  return HWY_DYNAMIC_DISPATCH(product_step)(opcode, product_first);
 }
 
 bool limit_isa(std::string_view name) {

@@ -19,6 +19,10 @@ inline Step find_cast(std::uint8_t from, std::uint8_t to) {
   return find_step(TENON_OP_CAST, from, to);
 }
 
+/// ADD or SUB of f32 with a product, a · b and c, each rounded: a third less memory is touched than by
+/// two loops.
+Step find_product_step(std::uint8_t opcode, bool product_first);
+
 // The vectorised ones by families, nullptr where there is none.
 Step find_conversion(std::uint8_t from, std::uint8_t to);
 /// Elementary functions.
