@@ -1,5 +1,6 @@
 #include "fold.h"
 
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -65,6 +66,23 @@ std::uint8_t wide_dtype(std::uint8_t code, std::uint8_t narrow) {
   return is_sum(code) && narrow >= TENON_DTYPE_F16 ? std::uint8_t{TENON_DTYPE_F64} : narrow;
 }
 
+template <class T>
+int plain_find(const std::byte* values, int n, const std::byte* best) {
+  using C = sdk::Compute<T>;
+  const C wanted = sdk::load<T>(best);
+  for (int i = 0; i < n; ++i) {
+    const C x = sdk::load<T>(values, i);
+    if (x == wanted || (sdk::meaning::is_nan(x) && sdk::meaning::is_nan(wanted))) return i;
+  }
+  return 0;
+}
+
+Find finder(std::uint8_t dtype) {
+  const Find found = find_finder(dtype);
+  if (found != nullptr) return found;
+  return sdk::dispatch(sdk::Numbers{}, dtype, []<class T>() -> Find { return plain_find<T>; });
+}
+
 }  // namespace
 
 Operator make_operator(std::uint8_t code, std::uint8_t value, std::uint8_t acc_dtype,
@@ -75,6 +93,8 @@ Operator make_operator(std::uint8_t code, std::uint8_t value, std::uint8_t acc_d
   it.value = value;
   it.narrow = narrow_dtype(code, value, acc_dtype);
   it.wide = wide_dtype(code, it.narrow);
+  it.folds = find_folds(opcode, value, it.narrow);
+  it.find = is_position(code) ? finder(value) : nullptr;
   it.to_narrow = cast_unless_same(value, it.narrow);
   it.fold_narrow = find_step(opcode, it.narrow, it.narrow);
   it.to_wide = cast_unless_same(it.narrow, it.wide);
@@ -82,30 +102,27 @@ Operator make_operator(std::uint8_t code, std::uint8_t value, std::uint8_t acc_d
   it.rounded = is_position(code) ? std::uint8_t{TENON_DTYPE_I64} : is_sum(code) ? acc_dtype : it.wide;
   if (!is_position(code)) it.round = cast_unless_same(it.wide, it.rounded);
   it.finish = cast_unless_same(it.rounded, result);
+  it.is_direct = it.narrow == it.rounded && it.narrow == result;
   it.narrow_start = identity(code, it.narrow);
   it.wide_start = identity(code, it.wide);
   return it;
 }
 
-void fold_tile(Step fold, std::byte* tile, std::size_t size, int n) {
+/// In halves.
+void Operator::fold(const std::byte* values, int n, std::byte* work, std::byte* result) const {
+  if (folds.row != nullptr) return folds.row(values, n, result);
+  if (to_narrow != nullptr) {
+    to_narrow(work, &values, n);
+  } else {
+    std::memcpy(work, values, static_cast<std::size_t>(n) * narrow_size());
+  }
   while (n > 1) {
     const int half = n / 2, rest = n - half;
-    const std::byte* const in[] = {tile, tile + static_cast<std::size_t>(rest) * size};
-    fold(tile, in, half);
+    const std::byte* const in[] = {work, work + static_cast<std::size_t>(rest) * narrow_size()};
+    fold_narrow(work, in, half);
     n = rest;
   }
-}
-
-int find_first(std::uint8_t dtype, const std::byte* values, int n, const std::byte* best) {
-  return sdk::dispatch(sdk::Numbers{}, dtype, [&]<class T>() {
-    using C = sdk::Compute<T>;
-    const C wanted = sdk::load<T>(best);
-    for (int i = 0; i < n; ++i) {
-      const C x = sdk::load<T>(values, i);
-      if (x == wanted || (sdk::meaning::is_nan(x) && sdk::meaning::is_nan(wanted))) return i;
-    }
-    return 0;
-  });
+  std::memcpy(result, work, narrow_size());
 }
 
 bool is_better(std::uint8_t code, std::uint8_t dtype, const std::byte* found, const std::byte* best) {

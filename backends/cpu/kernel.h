@@ -24,6 +24,8 @@ std::int32_t prepare(const TenonOp& op, std::unique_ptr<Kernel>& made);
 
 // nullptr: nothing here is faster than the plain kernel.
 std::unique_ptr<Kernel> make_elementwise(const TenonOp& op);
+/// What copies transposed operands, and does all else by `other`, which is made for the same op.
+std::unique_ptr<Kernel> make_copy(const TenonOp& op, std::unique_ptr<Kernel> other);
 std::unique_ptr<Kernel> make_reduce(const TenonOp& op);
 std::unique_ptr<Kernel> make_matmul(const TenonOp& op);
 std::unique_ptr<Kernel> make_gather(const TenonOp& op);

@@ -56,6 +56,24 @@ HWY_INLINE VF exp_tail(VF r) {
                     0.0001979034034f);
 }
 
+/// n and r with x = n · ln(2) + r, |r| <= ln(2) / 2.
+struct Exponent {
+  VF n, r;
+};
+HWY_INLINE Exponent reduce_exponent(VF x) {
+  const VF n = hn::Round(hn::Mul(x, f32(1.44269504f)));
+  // ln(2) in two parts; the first has ten bits, so that its product with n is exact.
+  return {n, hn::NegMulAdd(n, f32(-2.12194440e-4f), hn::NegMulAdd(n, f32(0.693359375f), x))};
+}
+
+/// e^x · 2^more, which is a normal number.
+HWY_INLINE VF exp_scaled(VF x, int more) {
+  const auto [n, r] = reduce_exponent(x);
+  const VF y = hn::Add(f32(1), hn::MulAdd(hn::Mul(r, r), exp_tail(r), r));
+  const VI power = hn::Add(hn::ConvertTo(I32(), n), hn::Set(I32(), more));
+  return hn::BitCast(F32(), hn::Add(hn::BitCast(I32(), y), hn::ShiftLeft<23>(power)));
+}
+
 /// e^r · 2^n for |r| <= ln(2) / 2 and whole n.
 HWY_INLINE VF exp_reduced(VF r, VF n) {
   const VF y = hn::Add(f32(1), hn::MulAdd(hn::Mul(r, r), exp_tail(r), r));
@@ -64,9 +82,7 @@ HWY_INLINE VF exp_reduced(VF r, VF n) {
 
 HWY_INLINE VF exp(VF x) {
   const VF in = hn::Min(hn::Max(x, f32(-104)), f32(89));
-  const VF n = hn::Round(hn::Mul(in, f32(1.44269504f)));
-  // ln(2) in two parts; the first has ten bits, so that its product with n is exact.
-  const VF r = hn::NegMulAdd(n, f32(-2.12194440e-4f), hn::NegMulAdd(n, f32(0.693359375f), in));
+  const auto [n, r] = reduce_exponent(in);
   return nan_through(x, exp_reduced(r, n));
 }
 
@@ -155,13 +171,13 @@ HWY_INLINE VF erf(VF x) {
   const VF b = hn::Min(a, f32(4));
   const VF log_erfc = polynomial(b, -0.0003537407323f, -1.127039951f, -0.6382258163f, -0.1030372502f,
                                  0.02180526279f, -0.002939593741f, 0.0001855726621f);
-  const VF far = hn::CopySign(hn::Sub(f32(1), exp(log_erfc)), x);
+  const VF far = hn::CopySign(hn::Sub(f32(1), exp_scaled(log_erfc, 0)), x);
   return nan_through(x, hn::IfThenElse(hn::Lt(a, f32(1)), near, far));
 }
 
 /// With an exponential that cannot overflow.
 HWY_INLINE VF sigmoid(VF x) {
-  const VF e = exp(hn::Neg(hn::Abs(x)));
+  const VF e = hn::Mul(exp_scaled(hn::Max(hn::Neg(hn::Abs(x)), f32(-104)), 64), f32(0x1p-64f));
   const VF top = hn::IfThenElse(hn::Lt(x, hn::Zero(F32())), e, f32(1));
   return nan_through(x, hn::Div(top, hn::Add(f32(1), e)));
 }

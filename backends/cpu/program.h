@@ -15,9 +15,14 @@ namespace cpu {
 
 namespace sdk = tenon::sdk;
 
-/// Elements in a tile.
+/// The most elements in a tile.
 inline constexpr int kTile = 512;
-inline constexpr std::size_t kTileBytes = kTile * 8;
+/// No multiple of a page: places that are equal but for their page share a few lines of the cache.
+
+constexpr std::size_t tile_bytes(int elements) {
+  return static_cast<std::size_t>(elements) * 8 + 64;
+}
+inline constexpr std::size_t kTileBytes = tile_bytes(kTile);
 
 /// `count` tiles of the calling thread's own, valid until its next call.
 std::byte* scratch(std::size_t count);
@@ -36,6 +41,8 @@ class Program {
   std::size_t instruction_count() const { return instructions_.size(); }
   /// Tiles that a run takes beside those for its inputs.
   std::size_t tile_count() const { return uniforms_.size() + slots_; }
+  /// Elements in a tile, so that all that a run touches stays in the first-level cache.
+  int tile_length() const;
   /// Whether an input goes to an output as it is: it is to be copied before outputs are written.
   bool passes_inputs() const { return passes_inputs_; }
   /// The loop of a program that is one instruction over its inputs in their order, else nullptr.
@@ -51,16 +58,18 @@ class Program {
   };
   /// A scalar or a constant: one value for all elements.
   struct Uniform {
-    std::uint8_t dtype;
+    Fill fill;
     bool is_constant;
     std::uint64_t bits;
   };
   struct Output {
     std::uint16_t value;
     std::uint8_t dtype;
+    std::uint8_t size;
   };
 
   void resolve(const sdk::ProgramView& view);
+  void find_single();
   void place_results();
   void find_direct_outputs();
 
@@ -73,12 +82,21 @@ class Program {
   Step single_ = nullptr;
 };
 
+/// Tiles of equal size.
+struct Room {
+  std::byte* at;
+  std::size_t tile_bytes = kTileBytes;
+
+  std::byte* tile(std::size_t i) const { return at + i * tile_bytes; }
+  Room after(std::size_t count) const { return {tile(count), tile_bytes}; }
+};
+
 /// One run of a program after the other, for up to kTile elements each. An output may be an input's
 /// memory, of the same dtype, at the same place.
 class Tile {
  public:
   /// `room` has program.tile_count() tiles; runs have at most n elements.
-  Tile(const Program& program, const std::uint64_t* scalars, std::byte* room, int n);
+  Tile(const Program& program, const std::uint64_t* scalars, Room room, int n);
 
   void set_input(std::size_t i, const std::byte* at) { values_[i] = at; }
   void set_output(std::size_t i, std::byte* at) { outputs_[i] = at; }
@@ -88,7 +106,7 @@ class Tile {
 
  private:
   const Program& program_;
-  std::byte* slots_;
+  Room slots_;
   const std::byte*
       values_[TENON_MAX_INPUTS + TENON_MAX_SCALARS + TENON_MAX_CONSTANTS + TENON_MAX_INSTRUCTIONS];
   std::byte* outputs_[TENON_MAX_OUTPUTS] = {};
@@ -98,7 +116,7 @@ class Tile {
 struct Way {
   TenonOperandDesc desc;  // dtype and layout
   TenonOperand operand;
-  sdk::Strides strides;
+  sdk::Strides strides;  // not read where it is CONTIGUOUS
 
   /// Its elements follow each other in memory.
   bool is_contiguous() const { return desc.layout == TENON_LAYOUT_CONTIGUOUS; }

@@ -90,9 +90,13 @@ class HostMemory {
     auto* const dst = reinterpret_cast<std::byte*>(fill.dst + fill.dst_offset);
     uint64_t done = std::min<uint64_t>(fill.value_bytes, fill.bytes);
     if (done == 0) return;
+    if (fill.value == 0) {
+      std::memset(dst, 0, fill.bytes);
+      return;
+    }
     std::memcpy(dst, &fill.value, done);
     while (done < fill.bytes) {
-      const uint64_t more = std::min(done, fill.bytes - done);
+      const uint64_t more = std::min({done, fill.bytes - done, uint64_t{1} << 14});
       std::memcpy(dst + done, dst, more);
       done += more;
     }

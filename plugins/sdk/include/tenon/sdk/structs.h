@@ -16,7 +16,11 @@ template <class T>
 T read(const T& given) {
   static_assert(std::is_trivially_copyable_v<T>);
   T known{};
-  std::memcpy(&known, &given, std::min<size_t>(given.struct_size, sizeof(T)));
+  if (given.struct_size >= sizeof(T)) {
+    std::memcpy(&known, &given, sizeof(T));  // of a size that the compiler knows: a few moves
+  } else {
+    std::memcpy(&known, &given, given.struct_size);
+  }
   known.struct_size = sizeof(T);
   return known;
 }
