@@ -6,7 +6,9 @@
 
 #include <tenon/sdk.h>
 
+#include "denormals.h"
 #include "kernel.h"
+#include "matmul.h"
 #include "steps.h"
 #include "team.h"
 
@@ -20,11 +22,20 @@ std::string option(const char* key) {
   return value != nullptr ? value : "";
 }
 
+bool flush_denormals() {
+  const std::string value = option("flush_denormals");
+  if (value.empty() || value == "0") return false;
+  if (value == "1") return true;
+  throw sdk::Failure(TENON_INVALID, "cpu.flush_denormals is '" + value + "', not 0 or 1");
+}
+
 void apply_options() {
   const std::string isa = option("isa"), threads = option("num_threads");
   if (!isa.empty() && !cpu::limit_isa(isa)) {
     throw sdk::Failure(TENON_INVALID, "cpu.isa is '" + isa + "', not sse4, avx2 or avx512");
   }
+  cpu::limit_onednn_isa(isa);
+  cpu::set_flush_denormals(flush_denormals());
   if (threads.empty()) return;
   const int count = std::atoi(threads.c_str());
   if (count < 1)
@@ -45,6 +56,7 @@ struct Cpu : sdk::SyncDevice {
     info.name = "the host's processor";
     info.uid = "cpu";
     info.memory_bytes = sdk::physical_memory();
+    if (flush_denormals()) info.flags |= TENON_DEVICE_FLUSHES_DENORMALS;
   }
 
   explicit Cpu(uint32_t) { apply_options(); }
@@ -67,7 +79,10 @@ struct Cpu : sdk::SyncDevice {
     *kernel = made.release();
     return TENON_OK;
   }
-  int32_t launch(const Kernel& kernel, const TenonLaunch& launch) { return kernel.launch(launch); }
+  int32_t launch(const Kernel& kernel, const TenonLaunch& launch) {
+    const cpu::DenormalMode mode;
+    return kernel.launch(launch);
+  }
   void release(Kernel* kernel) { delete kernel; }
 };
 
@@ -80,5 +95,6 @@ const TenonPlugin* tenon_plugin_main(const TenonHost* host, const char** why) {
     return nullptr;
   }
 #endif
-  return sdk::enter<Cpu>(host, why);
+  *why = cpu::onednn_refusal();
+  return *why == nullptr ? sdk::enter<Cpu>(host, why) : nullptr;
 }
