@@ -82,32 +82,42 @@ HWY_NOINLINE void multiply_tile(const Gemm& it, std::int64_t i, std::int64_t j) 
   };
   const T* a[rows];
   T* c[rows];
+  HWY_UNROLL(4)
   for (int r = 0; r < rows; ++r) {
     a[r] = reinterpret_cast<const T*>(it.a) + (i + r) * it.a_row;
     c[r] = reinterpret_cast<T*>(it.c) + (i + r) * it.c_row + j;
   }
   Vec<T> sums[rows][vectors];
+  HWY_UNROLL(4)
   for (int r = 0; r < rows; ++r) {
+    HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) sums[r][v] = it.add ? load(c[r], v) : hn::Zero(d);
   }
   const T* b = reinterpret_cast<const T*>(it.b) + j;
   std::int64_t at = 0;
   for (std::int64_t k = 0; k < it.k; ++k, at += it.a_column, b += it.b_row) {
     Vec<T> x[vectors];
+    HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) x[v] = load(b, v);
+    HWY_UNROLL(4)
     for (int r = 0; r < rows; ++r) {
       const Vec<T> y = hn::Set(d, a[r][at]);
+      HWY_UNROLL(4)
       for (int v = 0; v < vectors; ++v) sums[r][v] = multiply_add<T>(y, x[v], sums[r][v]);
     }
   }
   if (it.bias != nullptr) {
     const T* bias = reinterpret_cast<const T*>(it.bias);
+    HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
       const Vec<T> x = it.bias_column == 0 ? hn::Set(d, *bias) : load(bias + j, v);
+      HWY_UNROLL(4)
       for (int r = 0; r < rows; ++r) sums[r][v] = hn::Add(sums[r][v], x);
     }
   }
+  HWY_UNROLL(4)
   for (int r = 0; r < rows; ++r) {
+    HWY_UNROLL(4)
     for (int v = 0; v < last; ++v) hn::StoreU(sums[r][v], d, c[r] + v * lanes);
     cut.store(sums[r][last], c[r] + last * lanes);
   }
@@ -185,6 +195,7 @@ void multiply_column(const Gemm& it) {
     Vec<T> products[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
     for (std::int64_t k = 0; k < whole; k += lanes) {
       const Vec<T> x = hn::LoadU(d, b + k);
+      HWY_UNROLL(4)
       for (int r = 0; r < 4; ++r) {
         products[r] = multiply_add<T>(hn::LoadU(d, a[r] + k), x, products[r]);
       }
@@ -192,6 +203,7 @@ void multiply_column(const Gemm& it) {
     if (whole < it.k) {
       const First<T> cut(it.k - whole);
       const Vec<T> x = cut.load(b + whole);
+      HWY_UNROLL(4)
       for (int r = 0; r < 4; ++r) {
         products[r] = multiply_add<T>(cut.load(a[r] + whole), x, products[r]);
       }
