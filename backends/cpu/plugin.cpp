@@ -1,7 +1,7 @@
 // Plugin cpu: the host's processor, through oneDNN and own vector kernels.
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <charconv>
 #include <string>
 
 #include <tenon/sdk.h>
@@ -37,8 +37,9 @@ void apply_options() {
   cpu::limit_onednn_isa(isa);
   cpu::set_flush_denormals(flush_denormals());
   if (threads.empty()) return;
-  const int count = std::atoi(threads.c_str());
-  if (count < 1)
+  int count = 0;
+  const char* const end = threads.data() + threads.size();
+  if (std::from_chars(threads.data(), end, count).ptr != end || count < 1)
     throw sdk::Failure(TENON_INVALID, "cpu.num_threads is '" + threads + "', not a number from 1 on");
   cpu::set_team_size(count);
 }
@@ -56,7 +57,7 @@ struct Cpu : sdk::SyncDevice {
     info.name = "the host's processor";
     info.uid = "cpu";
     info.memory_bytes = sdk::physical_memory();
-    if (flush_denormals()) info.flags |= TENON_DEVICE_FLUSHES_DENORMALS;
+    if (option("flush_denormals") == "1") info.flags |= TENON_DEVICE_FLUSHES_DENORMALS;
   }
 
   explicit Cpu(uint32_t) { apply_options(); }
