@@ -153,7 +153,8 @@ void OwnMatmul::turn(Plan& made) const {
     std::swap(it.operands[1], it.operands[2]);
     made.turned = true;
   }
-  made.by_columns = native_ && it.N() == 1 && a.strides[0] == 1 && it.K() <= kDepth * loops_.panel;
+  const bool fits = b.strides[1] == 1 || it.K() <= kDepth * loops_.panel;
+  made.by_columns = native_ && it.N() == 1 && a.strides[0] == 1 && fits;
 }
 
 /// Whether the loops may write dst, with what the EPILOGUE adds.
