@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace cpu {
 namespace HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -277,6 +278,7 @@ const GemmLoops& find_loops(std::uint8_t dtype) {
   return tenon::sdk::size_of(dtype) == 4 ? i32 : i64;
 }
 
+}  // namespace
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
 }  // namespace cpu
