@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace cpu {
 
@@ -14,6 +15,13 @@ void set_team_size(int size);
 /// Calls part(context, i) for i in 0 .. parts - 1, each in a thread of its own where the team is free,
 /// else one after the other. Parts do not throw.
 void run_parts(int parts, void (*part)(void* context, int i), void* context);
+
+/// The same for body(i).
+template <class Body>
+void for_parts(int parts, Body&& body) {
+  using Called = std::remove_reference_t<Body>;
+  run_parts(parts, [](void* context, int i) { (*static_cast<Called*>(context))(i); }, &body);
+}
 
 /// As long as it lives, a library that starts regions of its own has one thread, or the whole team,
 /// which is waited for.
@@ -39,11 +47,10 @@ void parallel(std::int64_t n, std::int64_t grain, Body&& body) {
     return;
   }
   const std::int64_t each = (grains + parts - 1) / parts * grain;
-  auto part = [&](int i) {
+  for_parts(parts, [&](int i) {
     const std::int64_t begin = i * each, end = std::min(n, begin + each);
     if (begin < end) body(begin, end);
-  };
-  run_parts(parts, [](void* context, int i) { (*static_cast<decltype(part)*>(context))(i); }, &part);
+  });
 }
 
 }  // namespace cpu

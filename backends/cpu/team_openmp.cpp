@@ -1,20 +1,31 @@
 // The team is libgomp's, oneDNN's too.
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
+#include <optional>
 #include <thread>
 
+#include "denormals.h"
+#include "processors.h"
 #include "team.h"
 
 namespace cpu {
 
 namespace {
 
+/// What OMP_NUM_THREADS says; without it, what this process may use.
+int usual_size() {
+  const int given = omp_get_max_threads();
+  return given == omp_get_num_procs() ? std::min(given, usable_processors()) : given;
+}
+
 // Before anyone changes a thread's own number.
-const int usual = omp_get_max_threads();
+const int usual = usual_size();
 std::atomic<int> size{0};  // 0: as usual
 std::atomic<bool> taken{false};
 thread_local int before = 0;  // the thread's own number, while a library has another
+thread_local std::optional<DenormalMode> library_mode;
 
 bool take() {
   return !taken.exchange(true, std::memory_order_acquire);
@@ -40,7 +51,10 @@ void run_parts(int parts, void (*part)(void* context, int i), void* context) {
     return;
   }
 #pragma omp parallel num_threads(parts)
-  for (int i = omp_get_thread_num(); i < parts; i += omp_get_num_threads()) part(context, i);
+  {
+    const DenormalMode mode;
+    for (int i = omp_get_thread_num(); i < parts; i += omp_get_num_threads()) part(context, i);
+  }
   give_back();
 }
 
@@ -48,8 +62,15 @@ LibraryThreads::LibraryThreads(bool all) : all_(all && team_size() > 1) {
   while (all_ && !take()) std::this_thread::yield();
   before = omp_get_max_threads();
   omp_set_num_threads(all_ ? team_size() : 1);
+  if (!all_ || !flushes_denormals()) return;
+#pragma omp parallel num_threads(team_size())
+  library_mode.emplace();
 }
 LibraryThreads::~LibraryThreads() {
+  if (library_mode) {
+#pragma omp parallel num_threads(team_size())
+    library_mode.reset();
+  }
   omp_set_num_threads(before);
   if (all_) give_back();
 }

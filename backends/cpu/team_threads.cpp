@@ -1,10 +1,13 @@
 // The team as std::threads that sleep between regions: for builds whose compiler brings no libgomp, and
 // for ThreadSanitizer, which does not know it.
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "denormals.h"
+#include "processors.h"
 #include "team.h"
 
 namespace cpu {
@@ -56,7 +59,10 @@ class Team {
       if (over_) return;
       seen = region_;
       lock.unlock();
-      part_(context_, i);
+      {
+        const DenormalMode mode;
+        part_(context_, i);
+      }
       lock.lock();
       if (--left_ == 0) end_.notify_one();
     }
@@ -73,13 +79,14 @@ class Team {
 };
 
 Team team;
+const int usual = usable_processors();
 std::atomic<int> size{0};
 
 }  // namespace
 
 int team_size() {
   const int chosen = size.load(std::memory_order_relaxed);
-  return chosen > 0 ? chosen : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return chosen > 0 ? chosen : usual;
 }
 
 void set_team_size(int count) {

@@ -88,8 +88,8 @@ void host_log(void* ctx, std::int32_t level, const char* message) {
   }
 }
 
-std::string environment_name(const std::string& plugin, const char* key) {
-  std::string name = "TENON_" + plugin + "_" + key;
+std::string environment_name(const std::string& key) {
+  std::string name = "TENON_" + key;
   for (char& c : name) {
     c = std::isalnum(static_cast<unsigned char>(c)) != 0
             ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
@@ -98,15 +98,15 @@ std::string environment_name(const std::string& plugin, const char* key) {
   return name;
 }
 
+/// The plugin's own setting, else the one for all plugins.
 const char* host_option(void* ctx, const char* key) {
   if (key == nullptr) return nullptr;
-  const std::string& plugin = context(ctx).plugin;
   const std::lock_guard lock(options_mutex);
-  if (const auto found = options().find(plugin + "." + key); found != options().end()) {
-    return intern(found->second);
+  for (const std::string& name : {context(ctx).plugin + "." + key, std::string(key)}) {
+    if (const auto found = options().find(name); found != options().end()) return intern(found->second);
+    if (const char* value = std::getenv(environment_name(name).c_str())) return intern(value);
   }
-  const char* value = std::getenv(environment_name(plugin, key).c_str());
-  return value != nullptr ? intern(value) : nullptr;
+  return nullptr;
 }
 
 // No plugin compiles kernels yet: the cache is empty and takes nothing.

@@ -9,7 +9,8 @@
 namespace tenon::runtime {
 
 /// The host table for one plugin; lives as long as the process. `plugin` names it in options
-/// (option "isa" of plugin cpu: set_option("cpu.isa"), then TENON_CPU_ISA) and in the log.
+/// (option "isa" of plugin cpu: set_option("cpu.isa"), then TENON_CPU_ISA, then the same without "cpu")
+/// and in the log.
 const TenonHost* make_host(const std::string& plugin);
 
 /// The text of the calling thread's last host->fail, or host->note, and forgets it.
