@@ -26,6 +26,7 @@ class Side:
             self.process = subprocess.Popen([*command, case], text=True, stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=self.log)
         except OSError as error:
+            self.log.close()
             raise Failed(f"can't be started: {error}") from None
         try:
             self.ready = json.loads(self.answer())
@@ -91,10 +92,13 @@ def started(peers, ours, case):
 
 
 def run_rounds(sides, blocks, seconds):
-    for _ in range(blocks):
+    """And one before them, in which memory settles."""
+    for _ in range(blocks + 1):
         for side in random.sample(sides, len(sides)):
             side.block(seconds)
             time.sleep(REST)
+    for side in sides:
+        del side.times[0]
 
 
 def statistics_of(ours, peers):
