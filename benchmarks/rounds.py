@@ -29,28 +29,34 @@ class Side:
             self.log.close()
             raise Failed(f"can't be started: {error}") from None
         try:
-            self.ready = json.loads(self.answer())
+            self.ready = self.answer(json.loads)
             if "missing" in self.ready:
                 raise Failed(self.ready["missing"])
         except BaseException:
             self.close()
             raise
 
-    def answer(self):
+    def answer(self, parse):
         line = self.process.stdout.readline()
         if not line:
             code = self.process.wait()
             self.log.seek(0)
             said = self.log.read().strip().splitlines() or ["without a word"]
             raise Failed(f"ended with {code}: {said[-1]}")
-        return line
+        try:
+            return parse(line)
+        except ValueError:
+            raise Failed(f"can't be understood: {line.strip()}") from None
 
     def block(self, seconds):
         """Adds the milliseconds of a repetition, over a block of at least `seconds`."""
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        count, spent = self.answer().split()
-        self.times.append(1000 * float(spent) / int(count))
+        try:
+            self.process.stdin.write(f"{seconds}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer says why
+        count, spent = self.answer(lambda line: map(float, line.split()))
+        self.times.append(1000 * spent / count)
 
     def peak_mib(self):
         """The most memory that the process has had."""
@@ -60,8 +66,12 @@ class Side:
     def close(self):
         self.process.kill()
         self.process.wait()
-        for file in self.process.stdin, self.process.stdout, self.log:
-            file.close()
+        self.process.stdout.close()
+        self.log.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
 
 
 def distance(ours, theirs):
@@ -92,13 +102,21 @@ def started(peers, ours, case):
 
 
 def run_rounds(sides, blocks, seconds):
-    """And one before them, in which memory settles."""
+    """One more round than `blocks`: in the first, which does not count, memory settles. Returns why sides
+    failed on the way; ours may not."""
+    failed = {}
     for _ in range(blocks + 1):
-        for side in random.sample(sides, len(sides)):
-            side.block(seconds)
+        for name in random.sample(sorted(sides.keys() - failed.keys()), len(sides) - len(failed)):
+            try:
+                sides[name].block(seconds)
+            except Failed as error:
+                if name == "ours":
+                    raise
+                failed[name] = str(error)
             time.sleep(REST)
-    for side in sides:
-        del side.times[0]
+    for side in sides.values():
+        del side.times[:1]
+    return failed
 
 
 def statistics_of(ours, peers):
@@ -118,13 +136,16 @@ def statistics_of(ours, peers):
 
 def compare_case(case, ours, peers, blocks, seconds):
     """The row of one case; `ours` and the values of `peers` are commands. Failed where ours can't do it."""
-    own, sides = Side(ours, case), {}
+    sides = {"ours": Side(ours, case)}
     try:
-        sides, missing, refused = started(peers, own, case)
-        run_rounds([own, *sides.values()], blocks, seconds)
-        row = statistics_of(own.times, {name: side.times for name, side in sides.items()})
-        peak = {"ours": own.peak_mib(), **{name: side.peak_mib() for name, side in sides.items()}}
-        return {"name": case, **row, "peak_mib": peak, "missing": missing, "refused": refused}
+        agreeing, missing, refused = started(peers, sides["ours"], case)
+        sides |= agreeing
+        failed = run_rounds(sides, blocks, seconds)
+        done = {name: side for name, side in sides.items() if name not in failed}
+        times = {name: side.times for name, side in done.items()}
+        return {"name": case, **statistics_of(times.pop("ours"), times),
+                "peak_mib": {name: side.peak_mib() for name, side in done.items()},
+                "missing": missing | failed, "refused": refused}
     finally:
-        for side in own, *sides.values():
+        for side in sides.values():
             side.close()

@@ -46,23 +46,18 @@ void serve(const Case& wanted) {
     print_block(work, count, std::strtod(line.c_str(), nullptr));
 }
 
-void print_names(std::FILE* out, std::span<const Case> cases) {
-  for (const Case& each : cases)
-    std::fprintf(out, "%.*s\n", static_cast<int>(each.name.size()), each.name.data());
-}
-
 }  // namespace
 
 int serve(int argc, char** argv, std::span<const Case> cases) {
   const std::string_view name = argc == 2 ? argv[1] : "";
   if (name == "--list") {
-    print_names(stdout, cases);
+    for (const Case& each : cases)
+      std::printf("%.*s\n", static_cast<int>(each.name.size()), each.name.data());
     return 0;
   }
   const auto wanted = std::ranges::find(cases, name, &Case::name);
   if (wanted == cases.end()) {
-    std::fprintf(stderr, "usage: %s CASE, one of\n", argv[0]);
-    print_names(stderr, cases);
+    std::printf("{\"missing\": \"no such case here\"}\n");
     return 2;
   }
   try {

@@ -23,10 +23,9 @@ struct Case {
   Work (*make)();
 };
 
-/// Serves the case that the arguments name, until stdin ends: a line of JSON with the check; then, for
-/// each line with seconds, a block of at least as long and a line with its repetitions and seconds.
-/// `--list` prints the names. Returns the process's exit code: 2 for a name that the table lacks, with
-/// all names.
+/// Serves the case that the arguments name, until stdin ends: prints its check as a line of JSON, or
+/// what is missing; then, for each line with seconds, runs a block of at least as long and prints its
+/// repetitions and seconds. `--list` prints the names. Returns the process's exit code.
 int serve(int argc, char** argv, std::span<const Case> cases);
 
 // --- What both sides spell alike; peers/worker.py has the same ---

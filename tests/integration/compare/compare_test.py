@@ -32,8 +32,8 @@ class Statistics(unittest.TestCase):
         self.assertEqual(row["peers"], {"a": 3.0, "b": 2.0})
 
     def test_a_machine_that_is_slow_for_a_while_is_slow_for_both(self):
-        row = statistics_of([1.0, 9.0, 9.0, 9.0], {"a": [2.0, 18.0, 18.0, 18.0]})
-        self.assertEqual((row["ours_ms"], row["ratio"], row["spread"]), (9.0, 2.0, 0.0))
+        row = statistics_of([1.0, 9.0, 1.0], {"a": [2.0, 18.0, 19.0]})
+        self.assertEqual((row["ours_ms"], row["peers"]["a"], row["ratio"]), (1.0, 18.0, 2.0))
         self.assertEqual(row["ratio_of_minima"], 2.0)
 
     def test_the_spread_is_that_of_the_ratios_quartiles(self):
@@ -84,9 +84,16 @@ class Case(unittest.TestCase):
         self.assertEqual(row["missing"]["c"], "ended with 7: without a word")
         self.assertIn("can't be started", row["missing"]["d"])
 
+    def test_a_peer_that_fails_on_the_way_is_missing(self):
+        row = compared(fake(), a=fake(0.1, dies_in_round=2), b=fake(4.0), c=["/bin/echo", "Hello!"])
+        self.assertEqual((row["peers"], row["fastest"]), ({"b": 4.0}, "b"))
+        self.assertEqual(row["missing"], {"a": "ended with 1: out of memory",
+                                          "c": "can't be understood: Hello! some_case"})
+
     def test_our_own_failure_is_one(self):
-        with self.assertRaisesRegex(Failed, "ended with 1: no device"):
-            compared(fake(dies="no device"), peer=fake())
+        for ours, why in (fake(dies="no device"), "no device"), (fake(dies_in_round=2), "out of memory"):
+            with self.assertRaisesRegex(Failed, f"ended with 1: {why}"):
+                compared(ours, peer=fake())
 
     def test_one_side_runs_at_a_time_and_each_as_often(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -115,6 +122,12 @@ class Command(unittest.TestCase):
         done = self.run_it("add_one", "nonsense")
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, "no case nonsense; there are .*mlp_sgd_f32.*add_16m")
+
+    def test_wrong_numbers_are_refused(self):
+        for option in "--blocks=0", "--seconds=0", "--seconds=nan":
+            done = self.run_it(option)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--blocks and --seconds are above 0", done.stderr)
 
     def test_a_missing_environment_names_what_makes_it(self):
         done = self.run_it("--peer-python=/does/not/exist")

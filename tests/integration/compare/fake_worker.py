@@ -16,7 +16,9 @@ if "dies" in settings:
     sys.exit(settings["dies"])
 ready = {key: settings[key] for key in ("check", "tolerance", "missing") if key in settings}
 print(json.dumps(ready), flush=True)
-for _ in sys.stdin:
+for turn, _ in enumerate(sys.stdin):
+    if turn == settings.get("dies_in_round"):
+        sys.exit("out of memory")
     note("begin")
     note("end")
     print("10", settings["ms"] / 100, flush=True)
