@@ -39,15 +39,19 @@ class Elementwise final : public Kernel {
     length_ = body_.tile_length();
     // One part has work for some ten microseconds.
     grain_ = std::max<std::int64_t>(
-        kTile, (32768 / static_cast<std::int64_t>(body_.instruction_count() + 1)) / kTile * kTile);
+        kTile, (131072 / static_cast<std::int64_t>(body_.instruction_count() + 1)) / kTile * kTile);
   }
 
   std::int32_t launch(const TenonLaunch& launch) const override {
-    std::int64_t most = 0;
-    for (std::uint32_t i = 0; i < launch.count; ++i) most = std::max(most, count(launch.packs[i]));
+    std::int64_t most = 0, all = 0;
+    for (std::uint32_t i = 0; i < launch.count; ++i) {
+      const std::int64_t n = count(launch.packs[i]);
+      most = std::max(most, n);
+      all += n;
+    }
     if (most > grain_) {
       for (std::uint32_t i = 0; i < launch.count; ++i) run_pack(launch.packs[i]);
-    } else if (most * launch.count <= grain_) {
+    } else if (all <= grain_) {
       for (std::uint32_t i = 0; i < launch.count; ++i) run_whole(launch.packs[i]);
     } else {  // whole packs, since an optimiser's are many and small
       const std::int64_t grain = std::max<std::int64_t>(1, grain_ / std::max<std::int64_t>(most, 1));

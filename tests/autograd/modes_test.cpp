@@ -146,14 +146,16 @@ TEST_P(Modes, GradFreesTheGraphUnlessToldOtherwise) {
 
 TEST_P(Modes, BackwardWithAGraphGivesDifferentiableGradients) {
   const Tensor x = leaf({3});
+  struct Parting {  // x and the graph of its gradient hold each other
+    Tensor x;
+    ~Parting() { x.set_grad({}); }
+  } parting{x};
   (x * x * x).backward({}, false, true);
   EXPECT_EQ(x.grad().item<float>(), 27);
   (x * x).backward({}, false, true);
   const Tensor sum = x.grad();  // 3x² + 2x
   EXPECT_EQ(sum.item<float>(), 33);
   EXPECT_EQ(grad({&sum, 1}, {&x, 1})[0].item<float>(), 6 * 3 + 2);
-  Tensor mutable_x = x;
-  mutable_x.set_grad({});  // x and the graph of its gradient held each other
 }
 
 // --- Who holds a gradient ---
