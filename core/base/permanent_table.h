@@ -8,6 +8,9 @@
 #include <memory>
 #include <mutex>
 
+#ifndef BOOST_NO_CXX98_FUNCTION_BASE
+#define BOOST_NO_CXX98_FUNCTION_BASE  // Boost 1.74 does not see that C++20 has no std::unary_function
+#endif
 #include <boost/container_hash/hash.hpp>
 
 namespace tenon {
