@@ -56,6 +56,18 @@ const char* kind_name(std::uint32_t kind) {
       return "gather";
     case TENON_KIND_SCATTER:
       return "scatter";
+    case TENON_KIND_SOFTMAX:
+      return "softmax";
+    case TENON_KIND_SOFTMAX_BACKWARD:
+      return "softmax_backward";
+    case TENON_KIND_NORM:
+      return "norm";
+    case TENON_KIND_NORM_BACKWARD:
+      return "norm_backward";
+    case TENON_KIND_CROSS_ENTROPY:
+      return "cross_entropy";
+    case TENON_KIND_CROSS_ENTROPY_BACKWARD:
+      return "cross_entropy_backward";
   }
   return "unknown";
 }

@@ -28,16 +28,18 @@ struct FirstInput {
   }
 };
 
-/// Room for any of these kinds: four operands of rank 2 with tables, attributes, two attachments.
+/// Room for any kind: eight operands of rank 2, the first four with tables, attributes, two
+/// attachments.
 struct OpBlock {
   TenonOp op{};
-  TenonOperandDesc operands[4] = {};
+  TenonOperandDesc operands[8] = {};
   TenonAttachment attachments[2] = {};
   union {
     TenonReduceAttrs reduce;
     TenonMatmulAttrs matmul;
     TenonIndexAttrs index;
-    uint64_t words[2];
+    TenonCrossEntropyAttrs loss;
+    uint64_t words[3];
   } attrs{.words = {}};
   int64_t tables[4][4] = {};  // extents, strides
   FirstInput program;
@@ -213,6 +215,49 @@ TEST(SdkCheckGatherAndScatter, FindContradictions) {
   ScatterBlock stretched;
   stretched.operands[0].layout = TENON_LAYOUT_SCALAR;
   EXPECT_NO_THROW(sdk::check(stretched.op)) << "only the indices move in dst";
+}
+
+/// CROSS_ENTROPY without weights, its logsumexp not kept.
+struct LossBlock : OpBlock {
+  LossBlock() : OpBlock(TENON_KIND_CROSS_ENTROPY, 6, sizeof(TenonCrossEntropyAttrs)) {
+    op.output_count = 3;
+    op.acc_dtype = TENON_DTYPE_F32;
+    for (TenonOperandDesc& it : operands) it.layout = TENON_LAYOUT_CONTIGUOUS;
+    operands[2].layout = operands[5].layout = TENON_LAYOUT_ABSENT;
+    operands[3].dtype = operands[5].dtype = TENON_DTYPE_BF16;
+    operands[4].dtype = TENON_DTYPE_I64;
+  }
+};
+
+TEST(SdkCheckRows, FindsContradictions) {
+  using Block = LossBlock;
+  void (*const broken[])(Block&) = {
+      [](Block& b) { b.attrs.loss.struct_size = 8; },
+      [](Block& b) { b.op.rank = 1; },
+      [](Block& b) { b.op.output_count = 2; },
+      [](Block& b) { b.op.operand_count = 5; },
+      [](Block& b) { b.op.acc_dtype = TENON_DTYPE_I32; },
+      [](Block& b) { b.operands[0].layout = TENON_LAYOUT_ABSENT; },
+      [](Block& b) { b.operands[0].dtype = TENON_DTYPE_BF16; },
+      [](Block& b) { b.operands[1].layout = TENON_LAYOUT_SCALAR; },
+      [](Block& b) { b.operands[3].layout = TENON_LAYOUT_STRIDED; },
+      [](Block& b) { b.operands[3].dtype = TENON_DTYPE_I32; },
+      [](Block& b) { b.operands[3].rank = 1; },
+      [](Block& b) { b.operands[4].dtype = TENON_DTYPE_I8; },
+      [](Block& b) { b.operands[4].table_at = offsetof(OpBlock, tables); },
+      [](Block& b) {
+        b.operands[5].layout = TENON_LAYOUT_CONTIGUOUS;
+        b.operands[5].dtype = TENON_DTYPE_F32;
+      },
+      [](Block& b) { b.op.kind = TENON_KIND_NORM; },
+      [](Block& b) { b.op.kind = TENON_KIND_SOFTMAX; },
+  };
+  expect_thrown<sdk::Failure>(broken);
+  void (*const unknown[])(Block&) = {
+      [](Block& b) { b.attrs.loss.ignores = 2; },
+      [](Block& b) { b.attach(TENON_SLOT_EPILOGUE, 3); },
+  };
+  expect_thrown<sdk::Unsupported>(unknown);
 }
 
 }  // namespace

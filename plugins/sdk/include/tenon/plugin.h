@@ -42,7 +42,7 @@ enum {
   TENON_UNSUPPORTED = 1,  /* the device does not do this; the core may do it another way */
   TENON_NOT_READY = 2,    /* the point has not been reached yet */
   TENON_INVALID = -1,     /* a call that breaks this contract */
-  TENON_INDEX = -2,       /* GATHER or SCATTER met an index out of range; cleared by reporting it */
+  TENON_INDEX = -2,       /* an index or class out of range; cleared by reporting it */
   TENON_OOM = -3,         /* no memory; the device still works */
   TENON_INTERNAL = -4,    /* anything unforeseen */
   TENON_DEVICE_LOST = -5, /* sticky: every later call on the device answers it, and nothing that was
@@ -128,6 +128,8 @@ typedef struct TenonDeviceInfo {
   uint32_t mem_alignment;         /* of every allocation in bytes, a power of two, at least 256 */
   uint32_t import_alignment;      /* of imported host memory in bytes, a power of two */
   int32_t dlpack_type, dlpack_id; /* DLDeviceType and device_id; type 0 where DLPack has none */
+  uint32_t kinds; /* bit 1 << kind for each optional kind; prepare may still refuse a description */
+  uint32_t pad;
 } TenonDeviceInfo;
 
 /* -------------------------------------------------------------------------------------- memory */
@@ -280,13 +282,45 @@ typedef struct TenonProgram {
  * An index outside 0 .. extent - 1 touches nothing: GATHER gives 0, SCATTER skips it, and a fault
  * with its value and position is reported, at once on a synchronous device, at the latest at the
  * next sync elsewhere; all else is done as if it were good.
+ *
+ * The optional kinds, from 16 on, do in one launch what the core else makes of the others. They go over
+ * rows: rank is 2, dims = rows, columns, either perhaps 0. An operand has the dtype T of the matrices,
+ * any floating one, or acc_dtype where that is said; it has an element for each of the matrix, of a row
+ * or of a column, and is CONTIGUOUS, or ABSENT where it is optional (in brackets). Sums are kept in
+ * acc_dtype, f32 at least, and as near as its running sums; each result is rounded once, from
+ * acc_dtype, and the same bits come of every run.
+ *
+ * SOFTMAX       along each row: exp(x - max) / sum of exp(x - max); LOG: its logarithm, x - max - log
+ *               sum; MASKED: 0 in a row of -infinity only, where the others give NaN. A NaN or
+ * +infinity makes all of its row NaN. operands  y, x SOFTMAX_BACKWARD    dx = y (dy - sum of dy y);
+ * LOG: dx = dy - exp(y) · sum of dy operands  dx, y, dy NORM          y = (x - mean) · rstd · weight +
+ * bias with rstd = 1 / sqrt(mean of (x - mean)² + eps); RMS: mean is 0 operands  y, [mean, rstd]:
+ * acc_dtype, of a row; x; [weight, bias]: of a column. RMS: no mean. NORM_BACKWARD       with g = dy ·
+ * weight and n = (x - mean) · rstd: dx = rstd · (g - mean of g - n · mean of (g n)), RMS: without the
+ * mean of g; dweight = sum over rows of dy n, dbias = sum over rows of dy operands  [dx, dweight,
+ * dbias], dy, x, [mean]: RMS: none, rstd, [weight] CROSS_ENTROPY       of logits x and a class for each
+ * row, the number of a column. With s = label_smoothing, q of a column = weight · ((1 - s, if it is the
+ * row's class) + s / columns), lse = log(sum of exp(x)): loss = sum of q (lse - x), where a q of 0
+ * counts as 0. A row whose class is the ignore_index gives 0 everywhere; so does one whose class is out
+ * of range, which is a fault as GATHER's, at the position of the row. operands  loss, [own, lse]:
+ * acc_dtype, of a row; x; target: i32 or i64, of a row; [weight]: of a column. `own` is the weight of
+ * the row's class, 1 without weights. CROSS_ENTROPY_BACKWARD  dx = scale · dloss · (sum of q · exp(x -
+ * lse) - q), as near as lse allows operands  dx; dloss: T or acc_dtype, of a row, or SCALAR; lse, x,
+ * target, [weight] scalars   scale, of acc_dtype
  */
 enum {
   TENON_KIND_ELEMENTWISE = 1,
   TENON_KIND_REDUCE = 2,
   TENON_KIND_MATMUL = 3,
   TENON_KIND_GATHER = 4,
-  TENON_KIND_SCATTER = 5
+  TENON_KIND_SCATTER = 5,
+
+  TENON_KIND_SOFTMAX = 16,
+  TENON_KIND_SOFTMAX_BACKWARD = 17,
+  TENON_KIND_NORM = 18,
+  TENON_KIND_NORM_BACKWARD = 19,
+  TENON_KIND_CROSS_ENTROPY = 20,
+  TENON_KIND_CROSS_ENTROPY_BACKWARD = 21
 };
 
 /* The low 16 bits must be understood, or prepare refuses; the high 16 may be ignored. */
@@ -328,7 +362,7 @@ typedef struct TenonOp {
   uint32_t total_size; /* of the block, a multiple of 8 */
   uint32_t kind;
   uint32_t flags;
-  uint8_t acc_dtype;   /* REDUCE, MATMUL: what sums are kept in, at least; else not read */
+  uint8_t acc_dtype; /* REDUCE, MATMUL and from 16 on: what sums are kept in, at least; else not read */
   uint8_t index_width; /* 32 where every offset in elements fits int32_t, else 64 */
   uint8_t rank;        /* of the iteration space; MATMUL: of dst */
   uint8_t output_count, operand_count, attachment_count;
@@ -368,6 +402,28 @@ typedef struct TenonIndexAttrs {
   uint32_t how;         /* SCATTER: TENON_SCATTER_...; GATHER: 0 */
   uint32_t pad;
 } TenonIndexAttrs;
+
+enum { TENON_SOFTMAX_PLAIN = 0, TENON_SOFTMAX_LOG = 1, TENON_SOFTMAX_MASKED = 2 };
+
+typedef struct TenonSoftmaxAttrs { /* forward and backward have the same, here and below */
+  uint32_t struct_size;
+  uint32_t how;
+} TenonSoftmaxAttrs;
+
+enum { TENON_NORM_LAYER = 0, TENON_NORM_RMS = 1 };
+
+typedef struct TenonNormAttrs {
+  uint32_t struct_size;
+  uint32_t how;
+  uint64_t eps; /* the bits of an f64 */
+} TenonNormAttrs;
+
+typedef struct TenonCrossEntropyAttrs {
+  uint32_t struct_size;
+  uint32_t ignores; /* 1: there is an ignore_index; else 0 */
+  int64_t ignore_index;
+  uint64_t label_smoothing; /* the bits of an f64 in 0 .. 1 */
+} TenonCrossEntropyAttrs;
 
 /* -------------------------------------------------------------------------------------- launch */
 
@@ -478,7 +534,7 @@ TENON_PLUGIN_EXPORT const TenonPlugin* tenon_plugin_main(const TenonHost* host, 
 #define TENON_PIN(type, size) static_assert(sizeof(type) == (size), #type " has changed")
 TENON_PIN(TenonFault, 40);
 TENON_PIN(TenonHost, 80);
-TENON_PIN(TenonDeviceInfo, 104);
+TENON_PIN(TenonDeviceInfo, 112);
 TENON_PIN(TenonMem, 40);
 TENON_PIN(TenonMemInfo, 24);
 TENON_PIN(TenonImport, 32);
@@ -492,6 +548,9 @@ TENON_PIN(TenonOp, 32);
 TENON_PIN(TenonReduceAttrs, 16);
 TENON_PIN(TenonMatmulAttrs, 8);
 TENON_PIN(TenonIndexAttrs, 16);
+TENON_PIN(TenonSoftmaxAttrs, 8);
+TENON_PIN(TenonNormAttrs, 16);
+TENON_PIN(TenonCrossEntropyAttrs, 24);
 TENON_PIN(TenonOperand, 24);
 TENON_PIN(TenonPack, 24);
 TENON_PIN(TenonLaunch, 48);

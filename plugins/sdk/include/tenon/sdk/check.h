@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <tenon/plugin.h>
 #include <tenon/sdk/dtype.h>
@@ -81,6 +82,11 @@ inline bool is_core_kind(uint32_t kind) {
   return kind >= TENON_KIND_ELEMENTWISE && kind <= TENON_KIND_SCATTER;
 }
 
+/// The optional kinds, over rows; operands may be missing.
+inline bool is_row_kind(uint32_t kind) {
+  return kind >= TENON_KIND_SOFTMAX && kind <= TENON_KIND_CROSS_ENTROPY_BACKWARD;
+}
+
 inline void check_operand(const TenonOp& op, const TenonOperandDesc& desc) {
   understand(desc.layout <= TENON_LAYOUT_INDEX, "layout", desc.layout);
   understand((desc.flags & ~TENON_OPERAND_ALIGNED) == 0, "operand flag", desc.flags);
@@ -91,7 +97,7 @@ inline void check_operand(const TenonOp& op, const TenonOperandDesc& desc) {
   require(desc.rank <= TENON_MAX_RANK, "an operand's rank");
   if (op.kind == TENON_KIND_MATMUL) {
     require(desc.table_at != 0 || desc.rank == 0, "table_at");
-  } else if (is_core_kind(op.kind)) {
+  } else if (is_core_kind(op.kind) || is_row_kind(op.kind)) {
     require(desc.table_at == 0, "table_at");
     require(desc.rank == op.rank, "an operand's rank");
   }
@@ -261,6 +267,67 @@ inline void check_indexed(const OpView& op) {
   understand(attrs.how <= (gather ? 0 : TENON_SCATTER_MIN), "how", attrs.how);
 }
 
+/// A kind's operands in order, outputs first: of the matrix's dtype (t), of acc_dtype (a), of either
+/// (d), or a class (i); in capitals where they may be missing.
+struct RowKind {
+  size_t outputs;
+  std::string_view operands;
+  uint32_t last_how;
+};
+
+inline RowKind row_kind(const OpView& op) {
+  switch (op.kind()) {
+    case TENON_KIND_SOFTMAX:
+      return {1, "tt", TENON_SOFTMAX_MASKED};
+    case TENON_KIND_SOFTMAX_BACKWARD:
+      return {1, "ttt", TENON_SOFTMAX_MASKED};
+    case TENON_KIND_NORM:
+      return {3, "tAAtTT", TENON_NORM_RMS};
+    case TENON_KIND_NORM_BACKWARD:
+      return {3, "TTTttAaT", TENON_NORM_RMS};
+    case TENON_KIND_CROSS_ENTROPY:
+      return {3, "aAAtiT", 1};
+    default:
+      return {1, "tdatiT", 1};
+  }
+}
+
+inline void check_row_operand(const OpView& op, char what, const TenonOperandDesc& desc,
+                              uint8_t dtype) {
+  if (desc.layout == TENON_LAYOUT_ABSENT) return require(what < 'a', "an operand is missing");
+  const bool stretched = what == 'd' && desc.layout == TENON_LAYOUT_SCALAR;
+  require(desc.layout == TENON_LAYOUT_CONTIGUOUS || stretched, "the layout of an operand over rows");
+  const bool is_class = desc.dtype == TENON_DTYPE_I32 || desc.dtype == TENON_DTYPE_I64;
+  const bool own = desc.dtype == dtype, acc = desc.dtype == op.acc_dtype();
+  const bool fits = what == 'i'                  ? is_class
+                    : what == 'd'                ? own || acc
+                    : what == 'a' || what == 'A' ? acc
+                                                 : own;
+  require(fits, "the dtype of an operand over rows");
+}
+
+inline void check_rows(const OpView& op) {
+  const RowKind kind = row_kind(op);
+  const auto operands = op.operands();
+  understand(op.attachments().empty(), "attachment count", op.attachments().size());
+  require(op.rank() == 2, "a rank other than rows and columns");
+  require(op.output_count() == kind.outputs && operands.size() == kind.operands.size(),
+          "the number of operands");
+  // x, or y and dy of a backward: the matrices that are always there.
+  const size_t matrix = kind.operands.rfind('t');
+  const uint8_t dtype = operands[matrix].dtype;
+  const bool wide = op.acc_dtype() == TENON_DTYPE_F32 || op.acc_dtype() == TENON_DTYPE_F64;
+  require(dtype >= TENON_DTYPE_F16 && wide, "rows of no floats");
+  for (size_t i = 0; i < operands.size(); ++i) {
+    check_row_operand(op, kind.operands[i], operands[i], dtype);
+  }
+  const bool is_loss = op.kind() >= TENON_KIND_CROSS_ENTROPY;
+  const uint32_t how = is_loss                        ? check_attrs<TenonCrossEntropyAttrs>(op).ignores
+                       : op.kind() >= TENON_KIND_NORM ? check_attrs<TenonNormAttrs>(op).how
+                                                      : check_attrs<TenonSoftmaxAttrs>(op).how;
+  understand(how <= kind.last_how, "how", how);
+}
+
 /// Calls the kind's own check.
 inline void check_kind(const OpView& op) {
   switch (op.kind()) {
@@ -274,7 +341,7 @@ inline void check_kind(const OpView& op) {
     case TENON_KIND_SCATTER:
       return check_indexed(op);
     default:
-      return;
+      if (is_row_kind(op.kind())) check_rows(op);
   }
 }
 
