@@ -34,6 +34,15 @@ std::unique_ptr<Kernel> make_own(const TenonOp& op) {
       return make_gather(op);
     case TENON_KIND_SCATTER:
       return make_scatter(op);
+    case TENON_KIND_SOFTMAX:
+    case TENON_KIND_SOFTMAX_BACKWARD:
+      return make_softmax(op);
+    case TENON_KIND_NORM:
+    case TENON_KIND_NORM_BACKWARD:
+      return make_norm(op);
+    case TENON_KIND_CROSS_ENTROPY:
+    case TENON_KIND_CROSS_ENTROPY_BACKWARD:
+      return make_cross_entropy(op);
     default:
       return nullptr;
   }

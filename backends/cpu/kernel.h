@@ -30,5 +30,13 @@ std::unique_ptr<Kernel> make_reduce(const TenonOp& op);
 std::unique_ptr<Kernel> make_matmul(const TenonOp& op);
 std::unique_ptr<Kernel> make_gather(const TenonOp& op);
 std::unique_ptr<Kernel> make_scatter(const TenonOp& op);
+// Of the optional kinds there is none; sdk::Unsupported where they are refused.
+std::unique_ptr<Kernel> make_softmax(const TenonOp& op);
+std::unique_ptr<Kernel> make_norm(const TenonOp& op);
+std::unique_ptr<Kernel> make_cross_entropy(const TenonOp& op);
+
+/// TenonDeviceInfo.kinds: all of the optional ones.
+inline constexpr std::uint32_t kOptionalKinds =
+    (2u << TENON_KIND_CROSS_ENTROPY_BACKWARD) - (1u << TENON_KIND_SOFTMAX);
 
 }  // namespace cpu

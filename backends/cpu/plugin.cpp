@@ -57,6 +57,7 @@ struct Cpu : sdk::SyncDevice {
     info.name = "the host's processor";
     info.uid = "cpu";
     info.memory_bytes = sdk::physical_memory();
+    info.kinds = cpu::kOptionalKinds;
     if (option("flush_denormals") == "1") info.flags |= TENON_DEVICE_FLUSHES_DENORMALS;
   }
 
