@@ -4,7 +4,9 @@
 //
 // so it is three launches: m, the sums of each row, the sum over rows. Where class indices are weighed
 // or ignored, a GATHER tells of one that is no class, and their mean takes a quotient, since it is over
-// the weights of what counts. Backward is one over all elements: dx = dy (A exp(x - m) / S - q).
+// the weights of what counts. Backward is one over all elements: dx = dy (A exp(x - m) / S - q). Class
+// indices are one launch for the losses of rows, and one backward, where the device has the kind.
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -15,6 +17,7 @@
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
 #include "core/ops/places.h"
+#include "core/ops/row_kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -271,6 +274,117 @@ struct Backward {
   }
 };
 
+// --- Cross entropy of class indices in one launch ---
+
+/// The kind over the rows of x; false where the device does not do it.
+bool run_fused(std::uint32_t kind, const Setting& s, const Rows& rows, std::vector<Tensor> outputs,
+               std::vector<Tensor> inputs, double scale) {
+  const TenonCrossEntropyAttrs attrs{sizeof attrs, rows.ignored ? 1u : 0u, rows.ignored.value_or(0),
+                                     std::bit_cast<std::uint64_t>(s.smoothing)};
+  inputs.insert(inputs.end(), {rows.x, rows.target, rows.weight});
+  return run(kCrossEntropy, {.kind = kind,
+                             .attrs = attrs_of(attrs),
+                             .rows = rows.x.numel() / rows.classes(),
+                             .columns = rows.classes(),
+                             .dtype = rows.x.dtype(),
+                             .outputs = std::move(outputs),
+                             .inputs = std::move(inputs),
+                             .scale = scale,
+                             .class_dim = rows.batched ? 1 : 0});
+}
+
+bool is_fusible(std::uint32_t kind, const Rows& rows) {
+  return has_row_kind(rows.x, kind) && rows.has_indices() && row_length(rows.x, 1) > 0 &&
+         (!rows.weight.defined() || rows.weight.dtype() == rows.x.dtype());
+}
+
+/// Row-major, the classes i32 or i64.
+Rows in_rows(const Rows& given) {
+  Rows rows = given;
+  rows.x = given.x.contiguous();
+  const bool is_usual = given.target.dtype() == i32 || given.target.dtype() == i64;
+  rows.target = (is_usual ? given.target : given.target.to(i64)).contiguous();
+  if (given.weight.defined()) rows.weight = given.weight.contiguous();
+  return rows;
+}
+
+struct FusedBackward {
+  Setting setting;
+  autograd::Saved x, target;
+  Tensor row_weight;  // of Rows
+  std::optional<std::int64_t> ignored;
+  bool batched;
+  Tensor lse, mean_weight;
+
+  std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
+    const Rows rows{.x = x.get(kCrossEntropy),
+                    .target = target.get(kCrossEntropy),
+                    .weight = row_weight,
+                    .batched = batched,
+                    .ignored = ignored};
+    if (!grad_enabled()) {
+      if (const Tensor dx = gradient(rows, dy[0]); dx.defined()) return {dx, Tensor()};
+    }
+    Rows apart = rows;
+    apart.x = rows.x.detach();
+    const Tensor greatest = greatest_of(setting, apart), classes = class_numbers(rows);
+    return gradients(setting, rows, greatest, row_sums(setting, rows, greatest, classes), mean_weight,
+                     classes, dy[0]);
+  }
+
+ private:
+  /// Undefined where the device does not do it.
+  Tensor gradient(const Rows& given, const Tensor& dy) const {
+    if (!is_fusible(TENON_KIND_CROSS_ENTROPY_BACKWARD, given)) return {};
+    const Rows rows = in_rows(given);
+    const bool mean = setting.reduction == LossReduction::mean;
+    Tensor g = dy.contiguous();
+    if (mean_weight.defined()) {
+      Formula f(rows.x.dtype());
+      const Value total = f(g);
+      f.output(total / f(mean_weight));
+      g = f.apply(kCrossEntropy);
+    }
+    const double count = static_cast<double>(numel(setting.fold.kept));
+    const Tensor dx = allocate(rows.x.shape(), rows.x.dtype(), rows.x.device(), kCrossEntropy);
+    const bool done = run_fused(TENON_KIND_CROSS_ENTROPY_BACKWARD, setting, rows, {dx}, {g, lse},
+                                mean && !mean_weight.defined() ? 1 / count : 1);
+    return done ? dx : Tensor();
+  }
+};
+
+/// Undefined where the device does not do it.
+Tensor fused_cross_entropy(const Setting& s, const Rows& given) {
+  if (!is_fusible(TENON_KIND_CROSS_ENTROPY, given)) return {};
+  const Tensor inputs[] = {given.x, given.target};
+  const bool records = autograd::needs_record(inputs), is_weighted = mean_is_weighted(s, given);
+  Rows rows = given;
+  rows.x = given.x.detach();
+  rows = in_rows(rows);
+  const DType dtype = rows.x.dtype();
+  const auto row_values = [&](bool wanted) {
+    return wanted ? allocate(s.fold.kept, accumulator(dtype), rows.x.device(), kCrossEntropy)
+                  : Tensor();
+  };
+  const Tensor loss = row_values(true), own = row_values(is_weighted), lse = row_values(records);
+  if (!run_fused(TENON_KIND_CROSS_ENTROPY, s, rows, {loss, own, lse}, {}, 1)) return {};
+
+  Reduced y{loss};
+  if (s.reduction != LossReduction::none || loss.dtype() != dtype) {
+    Formula f(dtype);
+    const Value value = f(loss);
+    std::optional<Value> weight;
+    if (is_weighted) weight = f(own);
+    y = reduced(kCrossEntropy, f, s.reduction, s.fold.kept, value, weight, dtype);
+  }
+  if (records) {
+    autograd::record(kCrossEntropy, inputs, {&y.loss, 1},
+                     FusedBackward{s, autograd::Saved(given.x), autograd::Saved(given.target),
+                                   given.weight, given.ignored, given.batched, lse, y.weight});
+  }
+  return y.loss;
+}
+
 Tensor recorded_cross_entropy(const Setting& s, const Rows& rows) {
   Rows apart = rows;
   apart.x = rows.x.detach();
@@ -299,7 +413,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
   require(rows.has_indices() || !options.ignore_index,
           "[cross_entropy] ignore_index is a class; the target is probabilities");
   const ops::Setting setting{ops::fold_over(rows.x.shape(), 0b10, true), options.reduction, smoothing};
-  const Tensor loss = ops::recorded_cross_entropy(setting, rows);
+  Tensor loss = ops::fused_cross_entropy(setting, rows);
+  if (!loss.defined()) loss = ops::recorded_cross_entropy(setting, rows);
   return options.reduction == LossReduction::none ? rows.unbatched(loss) : loss;
 }
 

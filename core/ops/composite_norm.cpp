@@ -1,5 +1,8 @@
 // layer_norm and rms_norm: y = (x - mean) r w + b with r = 1/√(mean square + eps), where rms_norm's
-// mean and b are 0. Sums first, then one program; backward is three launches.
+// mean and b are 0. One launch each way where the device has the kind; else sums first, then one
+// program, and backward is three launches.
+#include <bit>
+
 #include <tenon/dtype_info.h>
 #include <tenon/ops.h>
 
@@ -7,6 +10,7 @@
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
+#include "core/ops/row_kinds.h"
 #include "core/tensor/impl.h"
 
 namespace tenon {
@@ -24,10 +28,82 @@ struct Setting {
   DType dtype;  // of x
 };
 
-/// What is known of x: Σ x where it is centered, and Σ (x - mean)².
+/// What is known of x: Σ x where it is centered, and Σ (x - mean)²; where the kind was run, the mean
+/// and r instead.
 struct Statistics {
   Tensor total, square;
+  Tensor mean, r;
 };
+
+// --- In one launch ---
+
+/// The kind over the rows of x; false where the device does not do it.
+bool run_fused(const Setting& s, std::uint32_t kind, const Tensor& x, std::vector<Tensor> outputs,
+               std::vector<Tensor> inputs) {
+  const TenonNormAttrs attrs{
+      sizeof attrs, s.centered ? std::uint32_t{TENON_NORM_LAYER} : std::uint32_t{TENON_NORM_RMS},
+      std::bit_cast<std::uint64_t>(s.eps)};
+  const std::int64_t columns = numel(s.outer.result);
+  return run(s.op, {.kind = kind,
+                    .attrs = attrs_of(attrs),
+                    .rows = x.numel() / columns,
+                    .columns = columns,
+                    .dtype = s.dtype,
+                    .outputs = std::move(outputs),
+                    .inputs = std::move(inputs)});
+}
+
+bool is_fusible(const Setting& s, std::uint32_t kind, const Tensor& x,
+                std::initializer_list<Tensor> affine) {
+  if (!has_row_kind(x, kind)) return false;
+  return std::ranges::all_of(affine,
+                             [&](const Tensor& t) { return !t.defined() || t.dtype() == s.dtype; });
+}
+
+Tensor contiguous(const Tensor& x) {
+  return x.defined() ? x.contiguous() : x;
+}
+
+/// y, undefined where the device does not do it; `of` takes the mean and r where they are `kept`.
+Tensor forward_fused(const Setting& s, const Tensor& given, const Tensor& weight, const Tensor& bias,
+                     bool kept, Statistics& of) {
+  if (!is_fusible(s, TENON_KIND_NORM, given, {weight, bias})) return {};
+  const Tensor x = given.contiguous(), y = allocate(x.shape(), s.dtype, x.device(), s.op);
+  Statistics found;
+  if (kept) {
+    const auto row_values = [&] {
+      return allocate(s.inner.kept, accumulator(s.dtype), x.device(), s.op);
+    };
+    if (s.centered) found.mean = row_values();
+    found.r = row_values();
+  }
+  if (!run_fused(s, TENON_KIND_NORM, x, {y, found.mean, found.r},
+                 {x, contiguous(weight), contiguous(bias)})) {
+    return {};
+  }
+  of = found;
+  return y;
+}
+
+/// The gradients that are wanted; nothing where the device does not do it.
+std::vector<Tensor> backward_fused(const Setting& s, const Tensor& given, const Statistics& of,
+                                   const Tensor& weight, DType bias_dtype, const Tensor& dy,
+                                   std::span<const bool> wanted) {
+  if (bias_dtype != s.dtype || !is_fusible(s, TENON_KIND_NORM_BACKWARD, given, {weight})) return {};
+  const Tensor x = given.contiguous();
+  std::vector<Tensor> dx(3);
+  for (std::size_t i = 0; i < dx.size(); ++i) {
+    const Shape& shape = i == 0 ? x.shape() : s.outer.result;
+    if (wanted[i]) dx[i] = allocate(shape, s.dtype, x.device(), s.op);
+  }
+  if (!run_fused(s, TENON_KIND_NORM_BACKWARD, x, dx,
+                 {dy.contiguous(), x, of.mean, of.r, contiguous(weight)})) {
+    return {};
+  }
+  return dx;
+}
+
+// --- In sums and programs ---
 
 /// x - mean.
 Value centered(Formula& f, const Setting& s, const Tensor& x, const Tensor& total) {
@@ -108,8 +184,13 @@ struct Backward {
 
   std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
     const Tensor& from = x.get(setting.op);
-    const Statistics of = grad_enabled() ? statistics_of(setting, from) : saved;
     const Tensor w = weight ? weight->get(setting.op) : Tensor();
+    if (!grad_enabled() && saved.r.defined()) {
+      std::vector<Tensor> dx = backward_fused(setting, from, saved, w, bias_dtype, dy[0], wants);
+      if (!dx.empty()) return dx;
+    }
+    const bool known = !grad_enabled() && saved.square.defined();
+    const Statistics of = known ? saved : statistics_of(setting, from);
     std::vector<Tensor> dx(3);
     if (wants[0]) dx[0] = gradient_of_x(setting, from, of, w, dy[0]);
     if (!wants[1] && !wants[2]) return dx;
@@ -144,10 +225,15 @@ Tensor normalized(Setting s, const Tensor& x, const Tensor& weight, const Tensor
   check_affine(s, "weight", weight, shape);
   check_affine(s, "bias", bias, shape);
   const auto apart = [](const Tensor& t) { return t.defined() ? t.detach() : t; };
-  const Statistics of = statistics_of(s, x.detach());
-  const Tensor y = forward(s, x.detach(), of, apart(weight), apart(bias));
   const Tensor inputs[] = {x, weight, bias};
-  if (autograd::needs_record(inputs)) {
+  const bool records = autograd::needs_record(inputs);
+  Statistics of;
+  Tensor y = forward_fused(s, x.detach(), apart(weight), apart(bias), records, of);
+  if (!y.defined()) {
+    of = statistics_of(s, x.detach());
+    y = forward(s, x.detach(), of, apart(weight), apart(bias));
+  }
+  if (records) {
     Backward backward{s, autograd::Saved(x), {}, bias.defined() ? bias.dtype() : s.dtype, of, {}};
     if (weight.defined()) backward.weight.emplace(weight);
     for (int i = 0; i < 3; ++i) backward.wants[i] = inputs[i].defined() && inputs[i].requires_grad();

@@ -1,5 +1,5 @@
-// softmax in three launches: the greatest, the sum of what exp makes of the distances to it, the
-// quotient. Backward is two, from the result alone.
+// softmax in one launch where the device has the kind, else in three: the greatest, the sum of what exp
+// makes of the distances to it, the quotient. Backward, from the result alone, is one, or two.
 #include <algorithm>
 #include <cmath>
 
@@ -9,6 +9,7 @@
 #include "core/autograd/record.h"
 #include "core/base/fail.h"
 #include "core/ops/formula.h"
+#include "core/ops/row_kinds.h"
 #include "core/ops/softmax.h"
 #include "core/tensor/impl.h"
 
@@ -23,7 +24,24 @@ struct Setting {
   Softmax kind;
   Fold fold;
   DType from, to;
+  std::int64_t columns;  // 0: not along rows
 };
+
+/// The kind over these inputs; an undefined tensor where the device does not do it.
+Tensor fused(const Setting& s, std::uint32_t kind, std::vector<Tensor> inputs) {
+  if (s.columns == 0 || s.from != s.to || !has_row_kind(inputs.front(), kind)) return {};
+  for (Tensor& x : inputs) x = x.contiguous();
+  const Tensor y = allocate(s.fold.shape, s.to, inputs.front().device(), s.op);
+  const TenonSoftmaxAttrs attrs{sizeof attrs, static_cast<std::uint32_t>(s.kind)};
+  const bool done = run(s.op, {.kind = kind,
+                               .attrs = attrs_of(attrs),
+                               .rows = y.numel() / s.columns,
+                               .columns = s.columns,
+                               .dtype = s.to,
+                               .outputs = {y},
+                               .inputs = inputs});
+  return done ? y : Tensor();
+}
 
 /// x - m, m the greatest along the dimension.
 Value distance(Formula& f, Softmax kind, const Tensor& x, const Tensor& m) {
@@ -33,6 +51,7 @@ Value distance(Formula& f, Softmax kind, const Tensor& x, const Tensor& m) {
 }
 
 Tensor forward(const Setting& s, const Tensor& x) {
+  if (const Tensor y = fused(s, TENON_KIND_SOFTMAX, {x}); y.defined()) return y;
   const Tensor m = folded(s.op, s.fold, TENON_REDUCE_MAX, x, x.dtype(), x.dtype());
   Formula powers(s.to);
   powers.output(exp(distance(powers, s.kind, x, m)));
@@ -73,6 +92,10 @@ struct Backward {
 
   std::vector<Tensor> operator()(std::span<const Tensor> dy) const {
     const Tensor y = autograd::replayed(setting.op, result.get(setting.op), edges, *this);
+    if (!grad_enabled()) {
+      const Tensor dx = fused(setting, TENON_KIND_SOFTMAX_BACKWARD, {y, dy[0]});
+      if (dx.defined()) return {dx};
+    }
     return {gradient(setting, y, dy[0])};
   }
 };
@@ -89,7 +112,8 @@ DType softmax_dtype(std::string_view op, const Tensor& x, std::optional<DType> a
 Tensor softmax(std::string_view op, Softmax kind, const Tensor& x, int dim, DType dtype) {
   const int d = checked_dim(op, dim, std::max(x.rank(), 1));
   const Tensor from = is_floating(x.dtype()) ? x : x.to(dtype);
-  const Setting setting{op, kind, fold_over(x.shape(), 1u << d, true), from.dtype(), dtype};
+  const Setting setting{op,           kind,  fold_over(x.shape(), 1u << d, true),
+                        from.dtype(), dtype, row_length(x, d)};
   const Tensor y = forward(setting, from.detach());
   if (autograd::needs_record({&x, 1})) {
     const autograd::Edges edges = autograd::edges_to({&x, 1});

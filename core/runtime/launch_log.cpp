@@ -13,6 +13,9 @@ std::string launch_name(std::uint64_t corr) {
 }
 
 IndexAxes index_axes(const TenonOp& op) {
+  const bool has_classes =
+      op.kind == TENON_KIND_CROSS_ENTROPY || op.kind == TENON_KIND_CROSS_ENTROPY_BACKWARD;
+  if (has_classes) return {1, 1};  // the columns
   if (op.kind != TENON_KIND_GATHER && op.kind != TENON_KIND_SCATTER) return {};
   const auto* block = reinterpret_cast<const std::byte*>(&op);
   const auto* attrs = reinterpret_cast<const TenonIndexAttrs*>(block + op.attrs_at);

@@ -18,7 +18,8 @@ inline constexpr int kStreamBit = 40;
 /// "launch 17", or "launch 17 of stream 2".
 std::string launch_name(std::uint64_t corr);
 
-/// Where a pack's dims hold (extent, stride) of each index operand; only GATHER and SCATTER have any.
+/// Where a pack's dims hold (extent, stride) of each index operand: of GATHER and SCATTER; of a cross
+/// entropy the number of classes.
 struct IndexAxes {
   std::size_t first = 0, count = 0;
 };

@@ -51,7 +51,8 @@ struct CrossEntropyOptions {
 /// -Σ weight · target · log softmax(x) over the classes of x, (N, C, ...) or (C,). The target is class
 /// indices, (N, ...) or (), or probabilities of x's shape. With weights or an ignore_index the mean of
 /// indices is over the weights of what counts, and a target that is no class is an error, as nll_loss
-/// has it. Without either it gives NaN, and the mean is over rows: three launches, not five.
+/// has it. Without either the mean is over rows, and it gives NaN, three launches and not five, or is
+/// an error where the device has an op for the whole (two launches).
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
 
 /// x with each element 0 with probability p, the others divided by 1 - p; x itself unless `training`.
