@@ -11,6 +11,8 @@ namespace cpu {
 int team_size();
 /// From the next region on; at least 1.
 void set_team_size(int size);
+/// What it is until then.
+int usual_team_size();
 
 /// Calls part(context, i) for i in 0 .. parts - 1, each in a thread of its own where the team is free,
 /// else one after the other. Parts do not throw.

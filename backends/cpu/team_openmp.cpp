@@ -12,17 +12,14 @@
 
 namespace cpu {
 
-namespace {
-
 /// What OMP_NUM_THREADS says; without it, what this process may use.
-int usual_size() {
+int usual_team_size() {
   const int given = omp_get_max_threads();
   return given == omp_get_num_procs() ? std::min(given, usable_processors()) : given;
 }
 
-// Before anyone changes a thread's own number.
-const int usual = usual_size();
-std::atomic<int> size{0};  // 0: as usual
+namespace {
+
 std::atomic<bool> taken{false};
 thread_local int before = 0;  // the thread's own number, while a library has another
 thread_local std::optional<DenormalMode> library_mode;
@@ -35,15 +32,6 @@ void give_back() {
 }
 
 }  // namespace
-
-int team_size() {
-  const int chosen = size.load(std::memory_order_relaxed);
-  return chosen > 0 ? chosen : usual;
-}
-
-void set_team_size(int count) {
-  size.store(count, std::memory_order_relaxed);
-}
 
 void run_parts(int parts, void (*part)(void* context, int i), void* context) {
   if (!take()) {

@@ -1,6 +1,5 @@
 // The team as std::threads that sleep between regions: for builds whose compiler brings no libgomp, and
 // for ThreadSanitizer, which does not know it.
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -79,18 +78,11 @@ class Team {
 };
 
 Team team;
-const int usual = usable_processors();
-std::atomic<int> size{0};
 
 }  // namespace
 
-int team_size() {
-  const int chosen = size.load(std::memory_order_relaxed);
-  return chosen > 0 ? chosen : usual;
-}
-
-void set_team_size(int count) {
-  size.store(count, std::memory_order_relaxed);
+int usual_team_size() {
+  return usable_processors();
 }
 
 void run_parts(int parts, void (*part)(void* context, int i), void* context) {

@@ -118,17 +118,6 @@ const Kernel* kernel_for(const program::Program& program, DeviceState& device, S
   return known->get();
 }
 
-TenonOperand argument(const TensorImpl& x) {
-  const runtime::Storage& storage = *x.storage;
-  return {storage.memory.handle,
-          static_cast<std::int64_t>(storage.offset) + x.offset * size_of(x.dtype), nullptr};
-}
-
-/// A row-major tensor of the model's shape.
-Tensor allocate_like(const TensorImpl& model, DType dtype, DeviceState& device, std::string_view op) {
-  return allocate(model.shape, dtype, Device(&device), op);
-}
-
 }  // namespace
 
 bool run_at_once(const QuickWork& work) {
@@ -174,7 +163,8 @@ bool run_at_once(std::string_view op, const program::Program& program, TensorRef
   if (!device.synchronous() || !std::all_of(inputs.begin(), inputs.end(), fits)) return false;
   Small<Tensor, 2> made;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    made.push_back(allocate_like(*model, program.output_dtype(static_cast<int>(i)), device, op));
+    made.push_back(
+        allocate(model->shape, program.output_dtype(static_cast<int>(i)), Device(&device), op));
     operands[i] = made[i].impl();
   }
   const std::uint64_t* const bits = scalars.data();

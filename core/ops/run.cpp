@@ -292,13 +292,15 @@ bool share_memory(const Tensor& a, const Tensor& b) {
   return from < stop && start < to;
 }
 
-TenonOperand argument(const Tensor& x) {
-  const detail::TensorImpl& impl = *x.impl();
-  const runtime::Storage& storage = *impl.storage;
+TenonOperand argument(const detail::TensorImpl& x) {
+  const runtime::Storage& storage = *x.storage;
   // A view without elements may begin beyond its storage.
-  const bool is_empty = std::find(impl.shape.begin(), impl.shape.end(), 0) != impl.shape.end();
-  const std::int64_t first = is_empty ? 0 : impl.offset * size_of(impl.dtype);
+  const std::int64_t first = x.numel == 0 ? 0 : x.offset * size_of(x.dtype);
   return {storage.memory.handle, static_cast<std::int64_t>(storage.offset) + first, nullptr};
+}
+
+TenonOperand argument(const Tensor& x) {
+  return argument(*x.impl());
 }
 
 DType accumulator(DType dtype) {

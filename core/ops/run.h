@@ -63,6 +63,7 @@ void run(std::string_view op, const program::Program& program, TensorRefs inputs
          std::span<const std::uint64_t> scalars, std::span<Tensor> outputs);
 
 /// Where a tensor's elements start, as a launch names it; strides are the caller's to add.
+TenonOperand argument(const detail::TensorImpl& x);
 TenonOperand argument(const Tensor& x);
 
 /// What sums of elements of `dtype` are kept in: 16-bit floats in f32.

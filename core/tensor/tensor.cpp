@@ -63,13 +63,19 @@ bool is_contiguous(const Shape& shape, const Strides& strides) {
   return true;
 }
 
-std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype) {
+/// Of so many elements.
+static std::int64_t byte_count(std::string_view who, const Shape& shape, std::int64_t elements,
+                               DType dtype) {
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(numel(shape, who), size_of(dtype), &bytes)) {
+  if (__builtin_mul_overflow(elements, size_of(dtype), &bytes)) {
     fail(ErrorKind::OutOfMemory, "[{}] out of memory: {} of {} has more bytes than 64 bits can count",
          who, to_string(shape), name(dtype));
   }
   return bytes;
+}
+
+std::int64_t byte_count(std::string_view who, const Shape& shape, DType dtype) {
+  return byte_count(who, shape, numel(shape, who), dtype);
 }
 
 void require_stored(std::string_view op, DType dtype, Device device) {
@@ -81,7 +87,7 @@ void require_stored(std::string_view op, DType dtype, Device device) {
 
 Tensor allocate(const Shape& shape, DType dtype, Device device, std::string_view op) {
   const std::int64_t count = numel(shape, op);
-  const std::int64_t bytes = byte_count(device.name(), shape, dtype);
+  const std::int64_t bytes = byte_count(device.name(), shape, count, dtype);
   require_stored(op, dtype, device);
   auto storage = device.state().pool().allocate(static_cast<std::uint64_t>(bytes));
   Tensor x(new detail::TensorImpl);

@@ -31,12 +31,7 @@ void describe(TenonDeviceInfo& info) {
   info.storage_dtypes = sdk::Everything::mask;
   info.compute_dtypes = sdk::Everything::mask;
   info.opcodes = sdk::optional_opcodes();
-  info.max_rank = TENON_MAX_RANK;
-  info.max_instructions = TENON_MAX_INSTRUCTIONS;
-  info.max_inputs = TENON_MAX_INPUTS;
-  info.max_outputs = TENON_MAX_OUTPUTS;
-  info.max_scalars = TENON_MAX_SCALARS;
-  info.max_constants = TENON_MAX_CONSTANTS;
+  sdk::take_whole_programs(info);
 }
 
 int32_t prepare(const TenonHost& host, const TenonOp& op, Kernel** kernel, TenonKernelInfo& info) {

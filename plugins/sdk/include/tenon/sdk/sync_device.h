@@ -32,6 +32,16 @@
 namespace tenon {
 namespace __attribute__((visibility("hidden"))) sdk {
 
+  /// The limits of a device that takes all programs and ranks that the ABI has.
+  inline void take_whole_programs(TenonDeviceInfo & info) {
+    info.max_rank = TENON_MAX_RANK;
+    info.max_instructions = TENON_MAX_INSTRUCTIONS;
+    info.max_inputs = TENON_MAX_INPUTS;
+    info.max_outputs = TENON_MAX_OUTPUTS;
+    info.max_scalars = TENON_MAX_SCALARS;
+    info.max_constants = TENON_MAX_CONSTANTS;
+  }
+
   inline const TenonHost* the_host = nullptr;
 
   /// What the core offers; set from `enter` on.
@@ -83,12 +93,7 @@ namespace __attribute__((visibility("hidden"))) sdk {
       TenonDeviceInfo info{};
       info.flags = TENON_DEVICE_UNIFIED;
       info.driver = "";
-      info.max_rank = TENON_MAX_RANK;
-      info.max_instructions = TENON_MAX_INSTRUCTIONS;
-      info.max_inputs = TENON_MAX_INPUTS;
-      info.max_outputs = TENON_MAX_OUTPUTS;
-      info.max_scalars = TENON_MAX_SCALARS;
-      info.max_constants = TENON_MAX_CONSTANTS;
+      take_whole_programs(info);
       info.mem_alignment = HostMemory::kAlignment;
       info.import_alignment = 1;
       info.dlpack_type = 1;  // kDLCPU
